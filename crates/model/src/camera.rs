@@ -1,0 +1,106 @@
+//! What is known of a camera and of the program that serves it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{CameraId, NodeId};
+
+/// What a node is for; told in TXT and in the hello.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Serves one or more cameras.
+    Camera,
+    /// Watches.
+    Viewer,
+}
+
+impl Role {
+    /// The word used on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Camera => "camera",
+            Role::Viewer => "viewer",
+        }
+    }
+}
+
+/// The kind of an encoded stream. Audio is not sent yet; every unit, track and counter already says
+/// which kind it is, so that it can join without a new shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MediaKind {
+    /// H.264 pictures.
+    Video,
+    /// Reserved.
+    Audio,
+}
+
+/// One encoding of a camera's picture.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Layer {
+    /// As captured.
+    #[default]
+    High,
+    /// About 320×180, for small tiles.
+    Low,
+}
+
+impl Layer {
+    /// The word used on the wire and in JSON output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Layer::High => "high",
+            Layer::Low => "low",
+        }
+    }
+}
+
+/// Size and rate of a picture stream: pixels, pixels, frames a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct VideoFormat {
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// Frames a second.
+    pub fps: u32,
+}
+
+/// Who may watch a camera (`--access`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum AccessMode {
+    /// The first viewer device that asks for video owns the camera; others must be allowed.
+    #[default]
+    Ask,
+    /// Anyone on the local network.
+    Open,
+}
+
+/// What one device may do with one camera.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// It may watch.
+    Granted,
+    /// It waits for somebody to allow it, and gets no picture.
+    Pending,
+    /// Somebody refused it.
+    Denied,
+    /// Nobody owns the camera yet: the first device that asks for video will.
+    Unclaimed,
+}
+
+/// A camera as its node announces it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CameraInfo {
+    /// Stable across restarts and addresses.
+    pub id: CameraId,
+    /// The node that serves it.
+    pub node: NodeId,
+    /// Friendly name, for people; not unique, not trusted.
+    pub name: String,
+}

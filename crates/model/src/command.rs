@@ -1,0 +1,34 @@
+//! What people wish for: the only way from a window or a command line into the mesh.
+
+use std::net::SocketAddr;
+
+use crate::{CameraId, Layer};
+
+/// Which cameras this node wants to see.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Selection {
+    /// None: look at what is there, ask for no video (and so never claim a camera).
+    #[default]
+    None,
+    /// Every camera that appears.
+    All,
+    /// Cameras whose name, id or unique id prefix is one of these.
+    Matching(Vec<String>),
+}
+
+/// A wish; facts come back as [`crate::Event`] and [`crate::Snapshot`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Watch these cameras, and no others.
+    Watch(Selection),
+    /// Ask for a layer of one camera.
+    SetLayer(CameraId, Layer),
+    /// Say whether a camera's tile can be seen; hidden ones need not be decoded.
+    SetVisible(CameraId, bool),
+    /// Browse anew and dial everything that is not connected now, without waiting.
+    Refresh,
+    /// Dial an address typed by hand.
+    AddPeer(SocketAddr),
+    /// Say goodbye to everyone and stop.
+    Shutdown,
+}

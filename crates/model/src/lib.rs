@@ -1,0 +1,19 @@
+//! The nouns of Lanlens: ids, cameras, events, commands, the snapshot that a window paints.
+//!
+//! Owns the vocabulary that every other crate shares, and [`limits`]: every size and rate limit in
+//! one place. Plain data only: no I/O, no async, no clock.
+
+mod camera;
+mod command;
+mod event;
+mod id;
+pub mod limits;
+mod snapshot;
+mod stats;
+
+pub use camera::{Access, AccessMode, CameraInfo, Layer, MediaKind, Role, VideoFormat};
+pub use command::{Command, Selection};
+pub use event::{Event, LostReason};
+pub use id::{CameraId, DeviceId, Epoch, IdError, NodeId, SessionId};
+pub use snapshot::{CameraView, LocalCamera, PeerView, Snapshot, TileState, WatcherView};
+pub use stats::{Counters, Percentiles, StreamStats};

@@ -1,0 +1,104 @@
+//! Every size and rate limit, in one place.
+//!
+//! What comes from the network is refused, with its reason, one past these values. Durations are
+//! [`Duration`]s; sizes are bytes unless the name says otherwise.
+
+use std::time::Duration;
+
+// Sockets before they have proved anything.
+
+/// TLS, WebSocket handshake and first message must be done within this.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Sockets in their handshake at once, in all.
+pub const HANDSHAKES_MAX: usize = 32;
+/// Of those, kept free for devices seen before.
+pub const HANDSHAKES_RESERVED: usize = 8;
+/// Sockets in their handshake from one address (IPv6: one /64).
+pub const HANDSHAKES_PER_ADDRESS_MAX: usize = 16;
+/// The first signaling message.
+pub const FIRST_MESSAGE_BYTES_MAX: usize = 8 * 1024;
+/// The request head of the WebSocket handshake.
+pub const HEADER_BYTES_MAX: usize = 8 * 1024;
+
+// Links.
+
+/// One signaling message.
+pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+/// Messages that may arrive at once on a link.
+pub const MESSAGE_BURST_MAX: u32 = 200;
+/// Messages a second after the burst.
+pub const MESSAGES_PER_SECOND_MAX: u32 = 50;
+/// A link on which nothing arrives for this long is closed.
+pub const LINK_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+/// A ping is sent this often.
+pub const PING_INTERVAL: Duration = Duration::from_secs(1);
+/// A link whose pings are not answered for this long is closed.
+pub const PING_TIMEOUT: Duration = Duration::from_millis(2500);
+/// Messages waiting to be written to one link; a full queue closes the link.
+pub const LINK_QUEUE_MAX: usize = 256;
+/// Links of devices that own or may watch nothing here.
+pub const UNKNOWN_LINKS_MAX: usize = 16;
+
+// SDP and ICE.
+
+/// One session description.
+pub const SDP_BYTES_MAX: usize = 32 * 1024;
+/// `m=` lines of one session description.
+pub const SDP_MEDIA_MAX: usize = 4;
+/// Candidates taken from one peer in one session.
+pub const CANDIDATES_MAX: usize = 32;
+/// One candidate line.
+pub const CANDIDATE_BYTES_MAX: usize = 512;
+
+// Discovery.
+
+/// A whole TXT record (RFC 6763 section 6.2 recommends 400 as the reliable maximum).
+pub const TXT_BYTES_MAX: usize = 400;
+/// A friendly name, in bytes of UTF-8.
+pub const NAME_BYTES_MAX: usize = 64;
+/// Cameras listed at once.
+pub const CAMERAS_MAX: usize = 200;
+/// Nodes listed at once.
+pub const NODES_MAX: usize = 400;
+/// Service instances believed of one address.
+pub const INSTANCES_PER_ADDRESS_MAX: usize = 64;
+/// Ports below this are not dialed.
+pub const PORT_MIN: u16 = 1024;
+/// Addresses kept of one node.
+pub const ADDRESSES_PER_NODE_MAX: usize = 16;
+/// Cameras of one node.
+pub const CAMERAS_PER_NODE_MAX: usize = 64;
+
+// Sessions.
+
+/// Viewers of one camera.
+pub const VIEWERS_PER_CAMERA_MAX: usize = 32;
+/// Cameras that one viewer watches at once.
+pub const CAMERAS_PER_VIEWER_MAX: usize = 64;
+/// Devices that wait for leave at one camera.
+pub const WAITING_MAX: usize = 8;
+/// A session outlives its link by this, while frames arrive.
+pub const SESSION_RESUME: Duration = Duration::from_secs(10);
+
+// H.264 from the network.
+
+/// Wider pictures are refused before they are decoded.
+pub const PICTURE_WIDTH_MAX: u32 = 3840;
+/// Higher pictures are refused before they are decoded.
+pub const PICTURE_HEIGHT_MAX: u32 = 2160;
+/// One access unit.
+pub const ACCESS_UNIT_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+// Queues of one node.
+
+/// Encoded units waiting in one viewer's session; past this, drop to the next keyframe.
+pub const ENCODED_QUEUE_MAX: usize = 30;
+/// Inputs waiting for the node loop.
+pub const INPUT_QUEUE_MAX: usize = 4096;
+
+// Ports (contract).
+
+/// Signaling listens on the first free of these.
+pub const SIGNALING_PORTS: std::ops::RangeInclusive<u16> = 17470..=17479;
+/// Media binds the first free of these.
+pub const MEDIA_PORTS: std::ops::RangeInclusive<u16> = 17480..=17579;

@@ -1,0 +1,96 @@
+//! Figures of a stream, measured where it is decoded.
+
+use serde::Serialize;
+
+use crate::{Layer, MediaKind};
+
+/// Percentiles of a figure in milliseconds over `n` samples.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+pub struct Percentiles {
+    /// Median, ms.
+    pub p50: f64,
+    /// 95th percentile, ms.
+    pub p95: f64,
+    /// 99th percentile, ms.
+    pub p99: f64,
+    /// Samples.
+    pub n: u64,
+}
+
+impl Percentiles {
+    /// Nearest-rank percentiles of samples in ms; the order of `samples` is changed.
+    /// `None` without samples.
+    pub fn of(samples: &mut [f64]) -> Option<Self> {
+        if samples.is_empty() {
+            return None;
+        }
+        samples.sort_by(f64::total_cmp);
+        let rank = |p: f64| {
+            let index = (p * samples.len() as f64).ceil() as usize;
+            samples[index.clamp(1, samples.len()) - 1]
+        };
+        Some(Self { p50: rank(0.50), p95: rank(0.95), p99: rank(0.99), n: samples.len() as u64 })
+    }
+}
+
+/// Totals of one stream since it began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// Pictures decoded.
+    pub frames_decoded: u64,
+    /// Access units that arrived but were not shown: superseded, undecodable or after a gap.
+    pub frames_dropped: u64,
+    /// Keyframes asked for.
+    pub keyframe_requests: u64,
+    /// RTP packets that never came.
+    pub packets_lost: u64,
+    /// Bytes of encoded media received.
+    pub bytes: u64,
+}
+
+/// One second of one received stream, with its totals.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StreamStats {
+    /// Video or audio.
+    pub kind: MediaKind,
+    /// Frames decoded in the last second.
+    pub fps: f64,
+    /// Total pictures decoded.
+    pub frames_decoded: u64,
+    /// Total access units that were not shown.
+    pub frames_dropped: u64,
+    /// Total intervals between two different pictures of more than max(3δ, δ + 150 ms).
+    pub freezes: u64,
+    /// Total time in those intervals, ms.
+    pub frozen_ms: u64,
+    /// Total keyframes asked for.
+    pub keyframe_requests: u64,
+    /// Total RTP packets that never came.
+    pub packets_lost: u64,
+    /// Received in the last second, kbit/s.
+    pub kbps: f64,
+    /// The layer asked for.
+    pub layer: Layer,
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// Capture to decoded picture, ms, over the last second; `None` while no clock relates the two.
+    pub latency_ms: Option<Percentiles>,
+    /// Round trip on the link, ms.
+    pub rtt_ms: Option<f64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_nearest_rank() {
+        let mut samples: Vec<f64> = (1..=100).rev().map(f64::from).collect();
+        let p = Percentiles::of(&mut samples).unwrap();
+        assert_eq!((p.p50, p.p95, p.p99, p.n), (50.0, 95.0, 99.0, 100));
+        assert_eq!(Percentiles::of(&mut []), None);
+        assert_eq!(Percentiles::of(&mut [7.0]).unwrap().p99, 7.0);
+    }
+}
