@@ -104,3 +104,16 @@ pub struct CameraInfo {
     /// Friendly name, for people; not unique, not trusted.
     pub name: String,
 }
+
+/// One ICE candidate as it travels between peers (RFC 8839 section 5.1, RFC 8840).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IceCandidate {
+    /// The `candidate:…` attribute's value.
+    pub candidate: String,
+    /// Which `m=` line, by its mid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mid: Option<String>,
+    /// Which `m=` line, by its index.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mline: Option<u16>,
+}

@@ -124,7 +124,9 @@ impl CameraId {
 pub struct SessionId(pub u64);
 
 /// How often a node has been started: a higher epoch replaces what a lower one said.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, Default)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, Default,
+)]
 #[serde(transparent)]
 pub struct Epoch(pub u64);
 

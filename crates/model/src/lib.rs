@@ -11,7 +11,9 @@ pub mod limits;
 mod snapshot;
 mod stats;
 
-pub use camera::{Access, AccessMode, CameraInfo, Layer, MediaKind, Role, VideoFormat};
+pub use camera::{
+    Access, AccessMode, CameraInfo, IceCandidate, Layer, MediaKind, Role, VideoFormat,
+};
 pub use command::{Command, Selection};
 pub use event::{Event, LostReason};
 pub use id::{CameraId, DeviceId, Epoch, IdError, NodeId, SessionId};

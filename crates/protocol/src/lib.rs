@@ -1,1 +1,19 @@
-//! placeholder
+//! The wire: what nodes say to each other, byte for byte.
+//!
+//! Owns the signaling [`Message`]s, the [`Txt`] record of an announcement and the protocol
+//! [`VERSION`]. Turns bytes into checked values and back; knows nothing of sockets, and decides
+//! nothing. `docs/protocol.md` explains every message with an example; the golden file
+//! `tests/golden.jsonl` holds the same examples and is checked.
+
+mod discovery;
+mod message;
+mod name;
+mod txt;
+
+pub use discovery::{DiscoveryEvent, SERVICE_TYPE};
+pub use message::{ErrorCode, Greeting, Message, OfferedCamera, ProtocolError};
+pub use name::clean_name;
+pub use txt::{Txt, TxtError};
+
+/// The version of signaling and TXT. Unknown versions are refused with words.
+pub const VERSION: u32 = 1;
