@@ -1,1 +1,279 @@
-//! placeholder
+//! The brain, without I/O: who is on the network, whom to dial, what to watch, whom to serve.
+//!
+//! ```text
+//!  discovery ─┐                                     ┌─▶ dial, send, close a link
+//!  links ─────┤  handle_*(input, now) ┌──────┐ poll_action() ─▶ start, feed, end a session
+//!  sessions ──┼──────────────────────▶│ Mesh │──────┼─▶ claim, browse, stop
+//!  commands ──┤                       └──┬───┘      └─▶ tell (an event)
+//!  trust ─────┘                          ├─ poll_timeout() ─▶ when to call handle_timeout
+//!                                        └─ snapshot() ────▶ what a window paints
+//! ```
+//!
+//! **Contract:** give one input, drain [`Mesh::poll_action`], then sleep until
+//! [`Mesh::poll_timeout`] or the next input. The mesh never reads a clock, a socket or a random
+//! device: time comes with every call and chance from the seed, so that a day of reconnects runs in
+//! milliseconds, the same way each time.
+//!
+//! Inputs about links and sessions that it does not know (late, or from a broken peer) are ignored.
+
+mod backoff;
+mod directory;
+mod greeting;
+mod io;
+mod links;
+mod pace;
+mod serving;
+mod view;
+mod watching;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
+
+use fastrand::Rng;
+use lanlens_model::{
+    Access, AccessMode, CameraId, Command, DeviceId, Epoch, Event, NodeId, Role, Selection,
+    Snapshot, TrustView,
+};
+use lanlens_protocol::DiscoveryEvent;
+
+pub use io::{
+    Action, Claim, DialFailure, DialId, LinkId, LinkInput, SessionHandle, SessionInput, TrustInput,
+};
+pub use pace::Pace;
+
+use directory::Directory;
+use links::Links;
+use serving::Serving;
+use watching::Watching;
+
+/// Who this node is.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// This node.
+    pub node: NodeId,
+    /// What it is for.
+    pub role: Role,
+    /// Its process start.
+    pub epoch: Epoch,
+    /// Friendly name; empty for viewers.
+    pub name: String,
+    /// The cameras it serves, with their friendly names.
+    pub cameras: Vec<(CameraId, String)>,
+    /// Who may watch them.
+    pub access: AccessMode,
+    /// The devices this home has made up its mind about.
+    pub trust: TrustView,
+}
+
+/// See the crate's documentation.
+pub struct Mesh {
+    config: Config,
+    rng: Rng,
+    now: Instant,
+    directory: Directory,
+    links: Links,
+    watching: Watching,
+    serving: Serving,
+    actions: VecDeque<Action>,
+    changed: bool,
+    stopped: bool,
+}
+
+impl Mesh {
+    /// A mesh that knows nobody yet.
+    pub fn new(config: Config, seed: u64, now: Instant) -> Self {
+        Self {
+            config,
+            rng: Rng::with_seed(seed),
+            now,
+            directory: Directory::default(),
+            links: Links::default(),
+            watching: Watching::default(),
+            serving: Serving::default(),
+            actions: VecDeque::new(),
+            changed: true,
+            stopped: false,
+        }
+    }
+
+    /// Takes a fact from mDNS. Nothing in it is believed beyond "worth dialing".
+    pub fn handle_discovery(&mut self, event: DiscoveryEvent, now: Instant) {
+        self.advance(now);
+        match event {
+            DiscoveryEvent::Resolved { instance, txt, addresses } => {
+                self.on_resolved(instance, txt, addresses);
+            }
+            DiscoveryEvent::Removed { instance } => self.on_removed(&instance),
+        }
+        self.settle();
+    }
+
+    /// Takes a fact about a link.
+    pub fn handle_link(&mut self, input: LinkInput, now: Instant) {
+        self.advance(now);
+        match input {
+            LinkInput::Opened { link, device, remote, dial } => {
+                self.on_link_opened(link, device, remote, dial);
+            }
+            LinkInput::Message { link, message } => self.on_message(link, message),
+            LinkInput::Closed { link, reason } => self.on_link_closed(link, &reason),
+            LinkInput::DialFailed { dial, failure } => self.on_dial_failed(dial, failure),
+        }
+        self.settle();
+    }
+
+    /// Takes a fact about a media session.
+    pub fn handle_session(&mut self, handle: SessionHandle, input: SessionInput, now: Instant) {
+        self.advance(now);
+        if self.watching.sessions.contains_key(&handle) {
+            self.on_watched(handle, input);
+        } else if self.serving.sessions.contains_key(&handle) {
+            self.on_served(handle, input);
+        }
+        self.settle();
+    }
+
+    /// Takes a wish.
+    pub fn handle_command(&mut self, command: Command, now: Instant) {
+        self.advance(now);
+        match command {
+            Command::Watch(selection) => self.on_watch(selection),
+            Command::SetLayer(camera, layer) => self.on_set_layer(camera, layer),
+            Command::SetVisible(camera, visible) => self.on_set_visible(camera, visible),
+            Command::Refresh => self.on_refresh(),
+            Command::AddPeer(address) => self.on_add_peer(address),
+            Command::Shutdown => self.on_shutdown(),
+        }
+        self.settle();
+    }
+
+    /// Takes a change of the home's trust store, or the outcome of a claim.
+    pub fn handle_trust(&mut self, input: TrustInput, now: Instant) {
+        self.advance(now);
+        match input {
+            TrustInput::Changed(trust) => self.on_trust_changed(trust),
+            TrustInput::ClaimDone(claim) => self.on_claim_done(claim),
+        }
+        self.settle();
+    }
+
+    /// To be called at [`Mesh::poll_timeout`]; calling early or late is harmless.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.advance(now);
+        self.settle();
+    }
+
+    /// What the shell must do next; `None` when it may sleep.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When [`Mesh::handle_timeout`] is due, if ever.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.stopped {
+            return None;
+        }
+        let due = [
+            self.directory.next_due(self.now),
+            self.links.next_due(),
+            self.watching.next_due(),
+            self.serving.next_due(),
+            self.next_dial_due(),
+            self.next_watch_due(),
+        ];
+        due.into_iter().flatten().min()
+    }
+
+    /// The state that a window paints.
+    pub fn snapshot(&self) -> Snapshot {
+        view::snapshot(self)
+    }
+
+    /// Whether the snapshot may have changed since this was last asked.
+    pub fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
+    }
+
+    fn advance(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+    }
+
+    /// What follows from the passing of time and from whatever has just changed. Every input ends
+    /// here, so nothing can be forgotten: each step looks at the state, not at the input.
+    fn settle(&mut self) {
+        if self.stopped {
+            return;
+        }
+        self.expire_links();
+        self.expire_watched();
+        self.expire_served();
+        self.expire_directory();
+        self.dial_what_is_due();
+        self.watch_what_is_due();
+    }
+
+    fn act(&mut self, action: Action) {
+        self.actions.push_back(action);
+    }
+
+    fn emit(&mut self, event: Event) {
+        // Figures change the snapshot at their own place, and every second for every camera.
+        self.changed = true;
+        self.actions.push_back(Action::Emit(event));
+    }
+
+    fn own_device(&self) -> DeviceId {
+        self.config.node.device()
+    }
+
+    fn access_of(&self, device: DeviceId) -> Access {
+        self.config.trust.access_for(device, self.own_device(), self.config.access)
+    }
+
+    fn on_refresh(&mut self) {
+        self.act(Action::Browse);
+        self.directory.retry_all_now(self.now);
+        self.watching.retry_all_now(self.now);
+    }
+
+    fn on_trust_changed(&mut self, trust: TrustView) {
+        if self.config.trust == trust {
+            return;
+        }
+        self.config.trust = trust;
+        self.changed = true;
+        self.tell_access();
+        self.end_sessions_without_leave();
+    }
+
+    fn on_shutdown(&mut self) {
+        if std::mem::replace(&mut self.stopped, true) {
+            return;
+        }
+        let handles: Vec<_> =
+            self.watching.sessions.keys().chain(self.serving.sessions.keys()).copied().collect();
+        for handle in handles {
+            self.act(Action::CloseSession { handle });
+        }
+        self.say_bye_on_all_links();
+        self.act(Action::Stop);
+    }
+
+    fn selects(&self, camera: CameraId, name: &str) -> bool {
+        match &self.watching.selection {
+            Selection::None => false,
+            Selection::All => true,
+            Selection::Matching(words) => {
+                let id = camera.to_string();
+                words.iter().any(|word| {
+                    let lower = word.to_ascii_lowercase();
+                    word == name || (!lower.is_empty() && id.starts_with(&lower))
+                })
+            }
+        }
+    }
+}
+
+/// Counts per node and epoch would grow with every restart of every peer; maps are keyed by ids and
+/// bounded by `model::limits`.
+type ById<K, V> = BTreeMap<K, V>;

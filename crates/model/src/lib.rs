@@ -10,6 +10,7 @@ mod id;
 pub mod limits;
 mod snapshot;
 mod stats;
+mod trust;
 
 pub use camera::{
     Access, AccessMode, CameraInfo, IceCandidate, Layer, MediaKind, Role, VideoFormat,
@@ -19,3 +20,4 @@ pub use event::{Event, LostReason};
 pub use id::{CameraId, DeviceId, Epoch, IdError, NodeId, SessionId};
 pub use snapshot::{CameraView, LocalCamera, PeerView, Snapshot, TileState, WatcherView};
 pub use stats::{Counters, Percentiles, StreamStats};
+pub use trust::TrustView;

@@ -89,6 +89,11 @@ pub const PICTURE_HEIGHT_MAX: u32 = 2160;
 /// One access unit.
 pub const ACCESS_UNIT_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+// Encoding.
+
+/// Keyframe requests within this after a keyframe are merged and served together.
+pub const KEYFRAME_SPACING: Duration = Duration::from_millis(200);
+
 // Queues of one node.
 
 /// Encoded units waiting in one viewer's session; past this, drop to the next keyframe.
@@ -102,3 +107,6 @@ pub const INPUT_QUEUE_MAX: usize = 4096;
 pub const SIGNALING_PORTS: std::ops::RangeInclusive<u16> = 17470..=17479;
 /// Media binds the first free of these.
 pub const MEDIA_PORTS: std::ops::RangeInclusive<u16> = 17480..=17579;
+
+/// A camera that was watched and is gone keeps its tile, greyed, for this long.
+pub const OFFLINE_KEPT: Duration = Duration::from_secs(600);

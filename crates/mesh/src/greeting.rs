@@ -1,0 +1,153 @@
+//! The first message on a link: who we are, who they are, and which of two links stays.
+
+use lanlens_model::limits::UNKNOWN_LINKS_MAX;
+use lanlens_model::{Access, DeviceId, NodeId, Role};
+use lanlens_protocol::{ErrorCode, Greeting, Message, OfferedCamera, VERSION};
+
+use crate::io::LinkId;
+use crate::links::{Phase, Target};
+use crate::{Action, Mesh};
+
+impl Mesh {
+    /// What we say first to a device.
+    pub(crate) fn greeting_for(&self, device: DeviceId) -> Greeting {
+        let serves = !self.config.cameras.is_empty();
+        Greeting {
+            v: VERSION,
+            device: self.own_device(),
+            node: self.config.node,
+            role: self.config.role,
+            epoch: self.config.epoch,
+            name: self.config.name.clone(),
+            resume: self.resumable(device),
+            cameras: self
+                .config
+                .cameras
+                .iter()
+                .map(|(id, name)| OfferedCamera { id: *id, name: name.clone() })
+                .collect(),
+            access: serves.then(|| self.access_of(device)),
+        }
+    }
+
+    pub(crate) fn on_greeting(&mut self, id: LinkId, greeting: Greeting) {
+        let Some(link) = self.links.open.get(&id) else { return };
+        let (device, remote, target) = (link.device, link.remote, link.target);
+        if let Err(text) = check(&greeting, device) {
+            return self.refuse_link(id, ErrorCode::Identity, text);
+        }
+        if greeting.node == self.config.node {
+            // We dialed ourselves, by an address typed by hand.
+            self.links.open.remove(&id);
+            if let Some(Target::Typed(address)) = target {
+                self.directory.typed.remove(&address);
+            }
+            return self.act(Action::CloseLink { link: id });
+        }
+        if greeting.role == Role::Viewer && self.too_many_strangers(device) {
+            return self.refuse_link(id, ErrorCode::Limit, "too many devices wait here");
+        }
+        if !self.keeps(id, &greeting) {
+            self.links.open.remove(&id);
+            return self.act(Action::CloseLink { link: id });
+        }
+        if self.meet(greeting.node, greeting.role, greeting.epoch).is_none() {
+            return self.refuse_link(id, ErrorCode::Limit, "too many nodes");
+        }
+        if let Some(Target::Typed(address)) = target
+            && let Some(typed) = self.directory.typed.get_mut(&address)
+        {
+            typed.node = Some(greeting.node);
+            typed.complained = false;
+            typed.backoff.succeeded();
+        }
+        // The answer tells which sessions we still hold, so it is written before they are settled.
+        let welcome = target.is_none().then(|| Message::Welcome(self.greeting_for(device)));
+        self.link_is_up(id, greeting, target.is_some().then_some(remote));
+        if let Some(message) = welcome {
+            self.act(Action::Send { link: id, message });
+        }
+    }
+
+    fn link_is_up(&mut self, id: LinkId, greeting: Greeting, proven: Option<std::net::SocketAddr>) {
+        let node_id = greeting.node;
+        let told = (!self.config.cameras.is_empty()).then(|| self.access_of(greeting.device));
+        if let Some(link) = self.links.open.get_mut(&id) {
+            link.phase = Phase::Up { node: node_id, told };
+        }
+        let old = self.directory.nodes.get(&node_id).and_then(|node| node.link);
+        if let Some(old) = old {
+            self.links.open.remove(&old);
+            self.act(Action::CloseLink { link: old });
+        }
+        let Some(node) = self.directory.nodes.get_mut(&node_id) else { return };
+        let restarted = node.epoch != greeting.epoch;
+        node.link = Some(id);
+        node.role = greeting.role;
+        node.epoch = greeting.epoch;
+        node.name.clone_from(&greeting.name);
+        node.access = greeting.access;
+        node.left = None;
+        node.backoff.succeeded();
+        if proven.is_some() {
+            node.proven = proven;
+        }
+        self.changed = true;
+        if restarted {
+            self.end_watched_of(node_id, &lanlens_model::LostReason::Restarted);
+            self.end_served_of(node_id);
+        } else {
+            self.resume_watched(node_id, &greeting.resume);
+            self.resume_served(node_id, &greeting.resume);
+        }
+        for camera in &greeting.cameras {
+            self.list_camera(camera.id, node_id, &camera.name, true);
+        }
+        if let Some(state) = greeting.access {
+            self.on_access(node_id, state);
+        }
+    }
+
+    /// Whether a new link is kept beside what stands already: a later start of the node replaces an
+    /// earlier one; otherwise the link that the lower node dialed stays, and of two dialed by the
+    /// same node the newer, because the older must be dead at that node.
+    fn keeps(&self, new: LinkId, greeting: &Greeting) -> bool {
+        let Some(node) = self.directory.nodes.get(&greeting.node) else { return true };
+        let Some(old) = node.link else { return true };
+        if greeting.epoch != node.epoch {
+            return greeting.epoch > node.epoch;
+        }
+        let (new, old) = (self.dialer(new, greeting.node), self.dialer(old, greeting.node));
+        new <= old
+    }
+
+    fn dialer(&self, link: LinkId, peer: NodeId) -> NodeId {
+        let ours = self.links.open.get(&link).is_some_and(|link| link.target.is_some());
+        if ours { self.config.node } else { peer }
+    }
+
+    fn too_many_strangers(&self, device: DeviceId) -> bool {
+        let stranger = |device| {
+            !self.config.cameras.is_empty()
+                && matches!(self.access_of(device), Access::Pending | Access::Denied)
+        };
+        let strangers = self
+            .links
+            .open
+            .values()
+            .filter(|link| link.node().is_some() && stranger(link.device))
+            .count();
+        stranger(device) && strangers >= UNKNOWN_LINKS_MAX
+    }
+}
+
+/// Everything in a greeting must belong to the device that TLS has proved.
+fn check(greeting: &Greeting, proven: DeviceId) -> Result<(), &'static str> {
+    if greeting.device != proven || greeting.node.device() != proven {
+        return Err("the greeting names another device than the certificate proves");
+    }
+    if greeting.cameras.iter().any(|camera| camera.id.device() != proven) {
+        return Err("the greeting offers a camera of another device");
+    }
+    Ok(())
+}

@@ -1,0 +1,300 @@
+//! Links: who is at the other end, what was said, and what it is passed on to.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use lanlens_model::limits::{ADDRESSES_PER_NODE_MAX, HANDSHAKE_TIMEOUT, SESSION_RESUME};
+use lanlens_model::{Access, DeviceId, Event, NodeId};
+use lanlens_protocol::{ErrorCode, Message};
+
+use crate::io::{DialFailure, DialId, LinkId};
+use crate::{Action, ById, Mesh};
+
+/// The link itself enforces [`HANDSHAKE_TIMEOUT`]; this is for a shell that forgot.
+const GREETING_TIMEOUT: Duration = HANDSHAKE_TIMEOUT.saturating_add(Duration::from_secs(1));
+
+#[derive(Default)]
+pub(crate) struct Links {
+    pub(crate) open: ById<LinkId, Link>,
+    dials: ById<DialId, Target>,
+    last_dial: u64,
+}
+
+/// What an attempt to dial is for.
+#[derive(Clone, Copy)]
+pub(crate) enum Target {
+    Node(NodeId),
+    Typed(SocketAddr),
+}
+
+pub(crate) struct Link {
+    pub(crate) device: DeviceId,
+    pub(crate) remote: SocketAddr,
+    pub(crate) target: Option<Target>,
+    pub(crate) phase: Phase,
+}
+
+pub(crate) enum Phase {
+    /// The greeting of the other side is awaited.
+    Greeting { until: Instant },
+    /// The node at the other end is known, and was told what it may do.
+    Up { node: NodeId, told: Option<Access> },
+}
+
+impl Link {
+    pub(crate) fn node(&self) -> Option<NodeId> {
+        match self.phase {
+            Phase::Up { node, .. } => Some(node),
+            Phase::Greeting { .. } => None,
+        }
+    }
+}
+
+impl Links {
+    pub(crate) fn new_dial(&mut self, target: Target) -> DialId {
+        self.last_dial += 1;
+        let dial = DialId(self.last_dial);
+        self.dials.insert(dial, target);
+        dial
+    }
+
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        let deadline = |link: &Link| match link.phase {
+            Phase::Greeting { until } => Some(until),
+            Phase::Up { .. } => None,
+        };
+        self.open.values().filter_map(deadline).min()
+    }
+}
+
+impl Mesh {
+    pub(crate) fn on_link_opened(
+        &mut self,
+        id: LinkId,
+        device: DeviceId,
+        remote: SocketAddr,
+        dial: Option<DialId>,
+    ) {
+        let target = dial.and_then(|dial| self.end_dial(dial));
+        let phase = Phase::Greeting { until: self.now + GREETING_TIMEOUT };
+        self.links.open.insert(id, Link { device, remote, target, phase });
+        if dial.is_some() {
+            let message = Message::Hello(self.greeting_for(device));
+            self.act(Action::Send { link: id, message });
+        }
+    }
+
+    pub(crate) fn on_dial_failed(&mut self, dial: DialId, failure: DialFailure) {
+        let Some(target) = self.end_dial(dial) else { return };
+        self.dial_was_in_vain(target);
+        match (target, failure) {
+            (Target::Node(id), DialFailure::WrongDevice { address }) => {
+                let Some(node) = self.directory.nodes.get_mut(&id) else { return };
+                if node.wrong.len() < ADDRESSES_PER_NODE_MAX && node.wrong.insert(address) {
+                    let reason = format!(
+                        "the device there is not “{}”, whose address it was said to be",
+                        node.name
+                    );
+                    self.emit(Event::PeerRefused { address: address.to_string(), reason });
+                }
+            }
+            (Target::Typed(address), DialFailure::Unreachable(why)) => {
+                let Some(typed) = self.directory.typed.get_mut(&address) else { return };
+                if !std::mem::replace(&mut typed.complained, true) {
+                    let message = format!(
+                        "{address} does not answer ({why}); check that lanlens-camera runs there and that its firewall allows tcp {}",
+                        address.port()
+                    );
+                    self.emit(Event::Error { message });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The attempt is over: its target may be dialed again. Returns the target.
+    fn end_dial(&mut self, dial: DialId) -> Option<Target> {
+        let target = self.links.dials.remove(&dial)?;
+        match target {
+            Target::Node(id) => {
+                if let Some(node) = self.directory.nodes.get_mut(&id) {
+                    node.dialing = None;
+                }
+            }
+            Target::Typed(address) => {
+                if let Some(typed) = self.directory.typed.get_mut(&address) {
+                    typed.dialing = None;
+                }
+            }
+        }
+        Some(target)
+    }
+
+    pub(crate) fn dial_was_in_vain(&mut self, target: Target) {
+        let backoff = match target {
+            Target::Node(id) => self.directory.nodes.get_mut(&id).map(|node| &mut node.backoff),
+            Target::Typed(address) => {
+                self.directory.typed.get_mut(&address).map(|typed| &mut typed.backoff)
+            }
+        };
+        if let Some(backoff) = backoff {
+            backoff.failed(self.now, &mut self.rng);
+        }
+    }
+
+    pub(crate) fn on_link_closed(&mut self, id: LinkId, reason: &str) {
+        let Some(link) = self.links.open.remove(&id) else { return };
+        match link.phase {
+            Phase::Greeting { .. } => {
+                if let Some(target) = link.target {
+                    self.dial_was_in_vain(target);
+                } else {
+                    let address = link.remote.to_string();
+                    self.emit(Event::PeerRefused { address, reason: reason.to_owned() });
+                }
+            }
+            Phase::Up { node, .. } => self.on_node_unlinked(node, id),
+        }
+    }
+
+    /// The node's link is gone, but perhaps not its pictures: sessions have time to be resumed.
+    pub(crate) fn on_node_unlinked(&mut self, id: NodeId, link: LinkId) {
+        let now = self.now;
+        let Some(node) = self.directory.nodes.get_mut(&id) else { return };
+        if node.link != Some(link) {
+            return;
+        }
+        node.link = None;
+        node.access = None;
+        node.backoff.succeeded();
+        node.backoff.hurry(now);
+        self.changed = true;
+        for camera in self.directory.cameras.values_mut().filter(|camera| camera.node == id) {
+            camera.told = false;
+        }
+        self.orphan_watched(id, now + SESSION_RESUME);
+        self.orphan_served(id, now + SESSION_RESUME);
+    }
+
+    pub(crate) fn on_message(&mut self, id: LinkId, message: Message) {
+        let Some(link) = self.links.open.get(&id) else { return };
+        let Some(node) = link.node() else {
+            let dialed = link.target.is_some();
+            return match message {
+                Message::Hello(greeting) if !dialed => self.on_greeting(id, greeting),
+                Message::Welcome(greeting) if dialed => self.on_greeting(id, greeting),
+                Message::Error { text, .. } => self.on_refused_by_peer(id, &text),
+                _ => self.refuse_link(id, ErrorCode::Order, "the first message must be a greeting"),
+            };
+        };
+        match message {
+            Message::Hello(_) | Message::Welcome(_) => {
+                self.refuse_link(id, ErrorCode::Order, "a second greeting");
+            }
+            Message::Access { state } => self.on_access(node, state),
+            Message::Offer { session, camera, layer, sdp } => {
+                self.on_offer(id, node, session, camera, layer, sdp);
+            }
+            Message::Answer { session, sdp } => self.on_answer(node, session, sdp),
+            Message::Candidate { session, candidate } => {
+                self.on_candidate(id, node, session, candidate);
+            }
+            Message::Layer { session, layer } => self.on_layer_wish(node, session, layer),
+            Message::Bye { session: Some(session) } => self.on_session_bye(node, session),
+            Message::Bye { session: None } => self.on_node_bye(id, node),
+            Message::Error { session: Some(session), text, .. } => {
+                self.on_session_refused(node, session, text);
+            }
+            // Visibility only matters once decoding and sending follow it; the rest needs nothing.
+            Message::Error { session: None, .. }
+            | Message::Visible { .. }
+            | Message::Ping { .. }
+            | Message::Pong { .. }
+            | Message::Unknown => {}
+        }
+    }
+
+    /// Answers a breach of the rules: says why, closes that link, and touches nothing else.
+    pub(crate) fn refuse_link(&mut self, id: LinkId, code: ErrorCode, text: &str) {
+        let Some(link) = self.links.open.remove(&id) else { return };
+        let message = Message::Error { code, text: text.to_owned(), session: None };
+        self.act(Action::Send { link: id, message });
+        self.act(Action::CloseLink { link: id });
+        self.emit(Event::PeerRefused { address: link.remote.to_string(), reason: text.to_owned() });
+        match link.phase {
+            Phase::Greeting { .. } => {
+                if let Some(target) = link.target {
+                    self.dial_was_in_vain(target);
+                }
+            }
+            Phase::Up { node, .. } => self.on_node_unlinked(node, id),
+        }
+    }
+
+    fn on_refused_by_peer(&mut self, id: LinkId, text: &str) {
+        let Some(link) = self.links.open.remove(&id) else { return };
+        self.act(Action::CloseLink { link: id });
+        let message = format!("{} refused this device: {text}", link.remote);
+        self.emit(Event::Error { message });
+        if let Some(target) = link.target {
+            self.dial_was_in_vain(target);
+        }
+    }
+
+    /// The node leaves for good (until a later epoch announces it).
+    fn on_node_bye(&mut self, link: LinkId, id: NodeId) {
+        self.links.open.remove(&link);
+        self.act(Action::CloseLink { link });
+        let now = self.now;
+        if let Some(node) = self.directory.nodes.get_mut(&id) {
+            node.left = Some((node.epoch, now));
+            node.proven = None;
+        }
+        self.on_node_unlinked(id, link);
+        self.end_watched_of(id, &lanlens_model::LostReason::Goodbye);
+        self.end_served_of(id);
+    }
+
+    pub(crate) fn expire_links(&mut self) {
+        let now = self.now;
+        let late: Vec<LinkId> = self
+            .links
+            .open
+            .iter()
+            .filter(|(_, link)| matches!(link.phase, Phase::Greeting { until } if until <= now))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in late {
+            self.refuse_link(id, ErrorCode::Limit, "no greeting in time");
+        }
+    }
+
+    pub(crate) fn say_bye_on_all_links(&mut self) {
+        let links: Vec<LinkId> = self.links.open.keys().copied().collect();
+        for link in links {
+            self.act(Action::Send { link, message: Message::Bye { session: None } });
+            self.act(Action::CloseLink { link });
+        }
+    }
+
+    /// Tells every linked watcher what it may do now, where that has changed.
+    pub(crate) fn tell_access(&mut self) {
+        if self.config.cameras.is_empty() {
+            return;
+        }
+        let mut news = Vec::new();
+        for (id, link) in &mut self.links.open {
+            let device = link.device;
+            let state =
+                self.config.trust.access_for(device, self.config.node.device(), self.config.access);
+            if let Phase::Up { told, .. } = &mut link.phase
+                && told.replace(state) != Some(state)
+            {
+                news.push((*id, state));
+            }
+        }
+        for (link, state) in news {
+            self.act(Action::Send { link, message: Message::Access { state } });
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The rhythm of a picture stream: when is it stalled, and which intervals were freezes.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Intervals remembered for the mean.
+const WINDOW: usize = 30;
+/// A stream is never called stalled sooner than this after its last picture.
+const STALL_MIN: Duration = Duration::from_millis(700);
+/// What a freeze exceeds the mean interval by, at least.
+const FREEZE_EXTRA: Duration = Duration::from_millis(150);
+
+/// Watches the times of *new* pictures. δ is the mean interval of the last 30.
+#[derive(Debug, Clone, Default)]
+pub struct Pace {
+    last: Option<Instant>,
+    intervals: VecDeque<Duration>,
+    sum: Duration,
+    freezes: u64,
+    frozen: Duration,
+}
+
+impl Pace {
+    /// Notes a new picture at `now`.
+    pub fn on_picture(&mut self, now: Instant) {
+        if let Some(last) = self.last {
+            let interval = now.saturating_duration_since(last);
+            if self.is_freeze(interval) {
+                self.freezes += 1;
+                self.frozen += interval;
+            }
+            self.intervals.push_back(interval);
+            self.sum += interval;
+            if self.intervals.len() > WINDOW {
+                self.sum -= self.intervals.pop_front().unwrap_or_default();
+            }
+        }
+        self.last = Some(now);
+    }
+
+    /// The last picture's time.
+    pub fn last(&self) -> Option<Instant> {
+        self.last
+    }
+
+    /// When the stream counts as stalled, if no new picture comes before: max(700 ms, 2.5 δ) after
+    /// the last one. (So within a second for every stream of 2.5 pictures a second and more.)
+    pub fn stalls_at(&self) -> Option<Instant> {
+        let wait = self.mean().mul_f64(2.5).max(STALL_MIN);
+        self.last.map(|last| last + wait)
+    }
+
+    /// Intervals of more than max(3δ, δ + 150 ms) so far.
+    pub fn freezes(&self) -> u64 {
+        self.freezes
+    }
+
+    /// The time spent in them.
+    pub fn frozen(&self) -> Duration {
+        self.frozen
+    }
+
+    fn mean(&self) -> Duration {
+        let count = u32::try_from(self.intervals.len()).unwrap_or(u32::MAX);
+        self.sum.checked_div(count).unwrap_or_default()
+    }
+
+    fn is_freeze(&self, interval: Duration) -> bool {
+        let mean = self.mean();
+        !self.intervals.is_empty() && interval > (mean * 3).max(mean + FREEZE_EXTRA)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests need a first instant")]
+mod tests {
+    use super::*;
+
+    fn steady(start: Instant, count: u32, interval: Duration) -> (Pace, Instant) {
+        let mut pace = Pace::default();
+        let mut now = start;
+        for _ in 0..count {
+            pace.on_picture(now);
+            now += interval;
+        }
+        (pace, now - interval)
+    }
+
+    #[test]
+    fn thirty_frames_a_second_stall_after_700_ms() {
+        let (pace, last) = steady(Instant::now(), 60, Duration::from_millis(33));
+        assert_eq!(pace.stalls_at(), Some(last + Duration::from_millis(700)));
+        assert_eq!(pace.freezes(), 0);
+    }
+
+    #[test]
+    fn a_slow_stream_gets_more_time() {
+        let (pace, last) = steady(Instant::now(), 10, Duration::from_millis(320));
+        assert_eq!(pace.stalls_at(), Some(last + Duration::from_millis(800)));
+    }
+
+    #[test]
+    fn a_freeze_is_counted_just_past_its_bound() {
+        let interval = Duration::from_millis(33);
+        let bound = interval + Duration::from_millis(150);
+        let (mut pace, last) = steady(Instant::now(), 31, interval);
+        pace.on_picture(last + bound);
+        assert_eq!(pace.freezes(), 0);
+        let (mut pace, last) = steady(Instant::now(), 31, interval);
+        pace.on_picture(last + bound + Duration::from_millis(1));
+        assert_eq!(pace.freezes(), 1);
+        assert_eq!(pace.frozen(), bound + Duration::from_millis(1));
+    }
+}

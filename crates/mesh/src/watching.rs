@@ -1,0 +1,418 @@
+//! Watching: one session for every wanted camera, from the offer to the last picture.
+//!
+//! A tile is live only while *new pictures* are decoded. A link that stands proves nothing, and a
+//! link that fell takes nothing away while pictures come.
+
+use std::time::{Duration, Instant};
+
+use lanlens_model::limits::CAMERAS_PER_VIEWER_MAX;
+use lanlens_model::{
+    Access, CameraId, DeviceId, Event, Layer, LostReason, NodeId, Selection, SessionId, StreamStats,
+};
+use lanlens_protocol::Message;
+
+use crate::backoff::Backoff;
+use crate::io::{SessionHandle, SessionInput};
+use crate::pace::Pace;
+use crate::{Action, ById, Mesh};
+
+/// From the wish to the camera's answer. Opening a camera's device is not part of it.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(4);
+/// From the answer to a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Without any picture for this long a session is made anew: slow cameras open within it.
+const PICTURE_TIMEOUT: Duration = Duration::from_secs(10);
+
+#[derive(Default)]
+pub(crate) struct Watching {
+    pub(crate) selection: Selection,
+    pub(crate) sessions: ById<SessionHandle, WatchSession>,
+    layers: ById<CameraId, Layer>,
+    retries: ById<CameraId, Backoff>,
+    last_handle: u64,
+}
+
+pub(crate) struct WatchSession {
+    pub(crate) camera: CameraId,
+    pub(crate) node: NodeId,
+    wire: SessionId,
+    layer: Layer,
+    phase: WatchPhase,
+    pub(crate) pace: Pace,
+    pub(crate) stalled: Option<Duration>,
+    orphan_until: Option<Instant>,
+    pub(crate) stats: Option<StreamStats>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum WatchPhase {
+    Offering { until: Instant },
+    Connecting { until: Instant },
+    Connected { since: Instant },
+}
+
+impl WatchSession {
+    /// Pictures came, and the last one is not too long ago.
+    pub(crate) fn has_pictures(&self) -> bool {
+        self.pace.last().is_some() && self.stalled.is_none()
+    }
+
+    /// When this session must be looked at again.
+    fn due(&self) -> Instant {
+        let deadline = match self.phase {
+            WatchPhase::Offering { until } | WatchPhase::Connecting { until } => until,
+            WatchPhase::Connected { since } => match (self.pace.last(), self.pace.stalls_at()) {
+                (Some(_), Some(stalls_at)) if self.stalled.is_none() => stalls_at,
+                (Some(last), _) => last + PICTURE_TIMEOUT,
+                (None, _) => since + PICTURE_TIMEOUT,
+            },
+        };
+        self.orphan_until.map_or(deadline, |until| until.min(deadline))
+    }
+}
+
+impl Watching {
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.sessions.values().map(WatchSession::due).min()
+    }
+
+    pub(crate) fn of_camera(&self, camera: CameraId) -> Option<(SessionHandle, &WatchSession)> {
+        let mut sessions = self.sessions.iter();
+        sessions.find(|(_, s)| s.camera == camera).map(|(handle, s)| (*handle, s))
+    }
+
+    pub(crate) fn retry_all_now(&mut self, now: Instant) {
+        self.retries.values_mut().for_each(|backoff| backoff.hurry(now));
+    }
+
+    pub(crate) fn new_handle(&mut self) -> SessionHandle {
+        self.last_handle += 1;
+        SessionHandle(self.last_handle)
+    }
+
+    fn by_wire(&self, node: NodeId, wire: SessionId) -> Option<SessionHandle> {
+        let mut sessions = self.sessions.iter();
+        sessions.find(|(_, s)| s.node == node && s.wire == wire).map(|(handle, _)| *handle)
+    }
+}
+
+impl Mesh {
+    pub(crate) fn on_watch(&mut self, selection: Selection) {
+        self.watching.selection = selection;
+        let unwanted: Vec<CameraId> = self
+            .watching
+            .sessions
+            .values()
+            .map(|session| session.camera)
+            .filter(|id| {
+                let camera = self.directory.cameras.get(id);
+                !camera.is_some_and(|camera| self.selects(*id, &camera.name))
+            })
+            .collect();
+        unwanted.into_iter().for_each(|camera| self.close_watch_of(camera));
+        self.changed = true;
+    }
+
+    pub(crate) fn on_set_layer(&mut self, camera: CameraId, layer: Layer) {
+        if self.watching.layers.insert(camera, layer) == Some(layer) {
+            return;
+        }
+        let Some((handle, _)) = self.watching.of_camera(camera) else { return };
+        let Some(session) = self.watching.sessions.get_mut(&handle) else { return };
+        session.layer = layer;
+        let (node, wire) = (session.node, session.wire);
+        self.send_to(node, Message::Layer { session: wire, layer });
+    }
+
+    pub(crate) fn on_set_visible(&mut self, camera: CameraId, visible: bool) {
+        let Some((_, session)) = self.watching.of_camera(camera) else { return };
+        let (node, session) = (session.node, session.wire);
+        self.send_to(node, Message::Visible { session, visible });
+    }
+
+    /// Opens a session for each camera that is wanted, reachable and permitted, and has none.
+    pub(crate) fn watch_what_is_due(&mut self) {
+        let now = self.now;
+        let due: Vec<(CameraId, NodeId)> = self
+            .watchable()
+            .filter(|(id, _)| self.watching.retries.get(id).is_none_or(|r| r.due() <= now))
+            .collect();
+        for (camera, node) in due {
+            if self.watching.sessions.len() >= CAMERAS_PER_VIEWER_MAX {
+                return;
+            }
+            self.open_watch(camera, node);
+        }
+    }
+
+    pub(crate) fn next_watch_due(&self) -> Option<Instant> {
+        if self.watching.sessions.len() >= CAMERAS_PER_VIEWER_MAX {
+            return None;
+        }
+        let due = |(id, _)| self.watching.retries.get(&id).map(Backoff::due);
+        self.watchable().filter_map(due).min()
+    }
+
+    fn watchable(&self) -> impl Iterator<Item = (CameraId, NodeId)> {
+        self.directory.cameras.iter().filter_map(|(id, camera)| {
+            let node = self.directory.nodes.get(&camera.node)?;
+            let permitted = matches!(node.access, Some(Access::Granted | Access::Unclaimed));
+            let wanted = camera.told
+                && permitted
+                && node.link.is_some()
+                && self.selects(*id, &camera.name)
+                && self.watching.of_camera(*id).is_none();
+            wanted.then_some((*id, camera.node))
+        })
+    }
+
+    fn open_watch(&mut self, camera: CameraId, node: NodeId) {
+        let handle = self.watching.new_handle();
+        let layer = self.watching.layers.get(&camera).copied().unwrap_or_default();
+        let session = WatchSession {
+            camera,
+            node,
+            wire: SessionId(self.rng.u64(..)),
+            layer,
+            phase: WatchPhase::Offering { until: self.now + ANSWER_TIMEOUT },
+            pace: Pace::default(),
+            stalled: None,
+            orphan_until: None,
+            stats: None,
+        };
+        self.watching.sessions.insert(handle, session);
+        let now = self.now;
+        self.watching.retries.entry(camera).or_insert_with(|| Backoff::starting(now)).tried(now);
+        self.changed = true;
+        self.act(Action::OpenSubscriber { handle, camera, layer });
+    }
+
+    pub(crate) fn on_watched(&mut self, handle: SessionHandle, input: SessionInput) {
+        let now = self.now;
+        let Some(session) = self.watching.sessions.get_mut(&handle) else { return };
+        let (camera, node, wire, layer) =
+            (session.camera, session.node, session.wire, session.layer);
+        match input {
+            SessionInput::Description(sdp) => {
+                self.send_to(node, Message::Offer { session: wire, camera, layer, sdp });
+            }
+            SessionInput::Candidate(candidate) => {
+                self.send_to(node, Message::Candidate { session: wire, candidate });
+            }
+            SessionInput::Connected { candidate_pair } => {
+                session.phase = WatchPhase::Connected { since: now };
+                self.emit(Event::Connected { camera, candidate_pair });
+            }
+            SessionInput::Failed { .. } => self.end_watch(handle, LostReason::MediaFailed),
+            SessionInput::Frame { width, height } => self.on_picture(handle, width, height),
+            SessionInput::Stats(mut stats) => {
+                stats.freezes = session.pace.freezes();
+                stats.frozen_ms = millis(session.pace.frozen());
+                session.stats = Some(stats.clone());
+                self.emit(Event::Stats { camera, stats });
+            }
+        }
+    }
+
+    fn on_picture(&mut self, handle: SessionHandle, width: u32, height: u32) {
+        let now = self.now;
+        let Some(session) = self.watching.sessions.get_mut(&handle) else { return };
+        let first_of_session = session.pace.last().is_none();
+        let was_stalled = session.stalled.take().is_some();
+        session.pace.on_picture(now);
+        let id = session.camera;
+        if let Some(retry) = self.watching.retries.get_mut(&id) {
+            retry.succeeded();
+        }
+        let Some(camera) = self.directory.cameras.get_mut(&id) else { return };
+        let last = camera.last_picture.replace(now);
+        camera.lost = None;
+        if !std::mem::replace(&mut camera.ever_live, true) {
+            let since_discovered_ms = millis(now - camera.discovered);
+            self.emit(Event::FirstFrame { camera: id, width, height, since_discovered_ms });
+        }
+        if first_of_session || was_stalled {
+            let since_ms = last.map_or(0, |last| millis(now - last));
+            self.emit(Event::Live { camera: id, since_ms });
+        }
+    }
+
+    /// Flags stalls, and ends what waited too long.
+    pub(crate) fn expire_watched(&mut self) {
+        let now = self.now;
+        let due: Vec<SessionHandle> = self
+            .watching
+            .sessions
+            .iter()
+            .filter(|(_, session)| session.due() <= now)
+            .map(|(handle, _)| *handle)
+            .collect();
+        for handle in due {
+            self.expire_watch(handle);
+        }
+    }
+
+    fn expire_watch(&mut self, handle: SessionHandle) {
+        let now = self.now;
+        let Some(session) = self.watching.sessions.get_mut(&handle) else { return };
+        if session.orphan_until.is_some_and(|until| until <= now) {
+            return self.end_watch(handle, LostReason::Unreachable);
+        }
+        let WatchPhase::Connected { .. } = session.phase else {
+            return self.end_watch(handle, LostReason::MediaFailed);
+        };
+        let Some(last) = session.pace.last() else {
+            return self.end_watch(handle, LostReason::MediaFailed);
+        };
+        let (camera, since) = (session.camera, now - last);
+        if session.stalled.is_none() {
+            session.stalled = Some(since);
+            let orphan = session.orphan_until.is_some();
+            self.emit(Event::Stalled { camera, since_ms: millis(since) });
+            if orphan {
+                // Neither link nor pictures: nothing is left to wait for.
+                self.end_watch(handle, LostReason::Unreachable);
+            }
+        } else {
+            self.end_watch(handle, LostReason::MediaFailed);
+        }
+    }
+
+    /// Ends a session that failed; it is tried again after its backoff.
+    fn end_watch(&mut self, handle: SessionHandle, reason: LostReason) {
+        let Some(session) = self.watching.sessions.remove(&handle) else { return };
+        self.act(Action::CloseSession { handle });
+        self.send_to(session.node, Message::Bye { session: Some(session.wire) });
+        if let Some(retry) = self.watching.retries.get_mut(&session.camera) {
+            retry.failed(self.now, &mut self.rng);
+            // What ended for a known reason begins again at once.
+            if matches!(reason, LostReason::Restarted | LostReason::Unreachable) {
+                retry.hurry(self.now);
+            }
+        }
+        if let Some(camera) = self.directory.cameras.get_mut(&session.camera) {
+            camera.lost = Some(reason.clone());
+        }
+        self.emit(Event::Lost { camera: session.camera, reason });
+    }
+
+    /// Ends a session that is no longer wanted.
+    pub(crate) fn close_watch_of(&mut self, camera: CameraId) {
+        let Some((handle, session)) = self.watching.of_camera(camera) else { return };
+        let (node, wire) = (session.node, session.wire);
+        self.watching.sessions.remove(&handle);
+        self.watching.retries.remove(&camera);
+        self.changed = true;
+        self.act(Action::CloseSession { handle });
+        self.send_to(node, Message::Bye { session: Some(wire) });
+    }
+
+    pub(crate) fn on_answer(&mut self, node: NodeId, wire: SessionId, sdp: String) {
+        let Some(handle) = self.watching.by_wire(node, wire) else { return };
+        let Some(session) = self.watching.sessions.get_mut(&handle) else { return };
+        if matches!(session.phase, WatchPhase::Offering { .. }) {
+            session.phase = WatchPhase::Connecting { until: self.now + CONNECT_TIMEOUT };
+            self.act(Action::AcceptAnswer { handle, sdp });
+        }
+    }
+
+    /// A candidate for one of our watching sessions; `false` where it is for none.
+    pub(crate) fn on_watch_candidate(
+        &mut self,
+        node: NodeId,
+        wire: SessionId,
+        candidate: &lanlens_model::IceCandidate,
+    ) -> bool {
+        let Some(handle) = self.watching.by_wire(node, wire) else { return false };
+        self.act(Action::AddCandidate { handle, candidate: candidate.clone() });
+        true
+    }
+
+    pub(crate) fn on_access(&mut self, node_id: NodeId, state: Access) {
+        let now = self.now;
+        let Some(node) = self.directory.nodes.get_mut(&node_id) else { return };
+        node.access = Some(state);
+        let cameras: Vec<CameraId> = self
+            .directory
+            .cameras
+            .iter()
+            .filter(|(_, camera)| camera.node == node_id && camera.told)
+            .map(|(id, _)| *id)
+            .collect();
+        for camera in cameras {
+            if matches!(state, Access::Granted | Access::Unclaimed) {
+                if let Some(retry) = self.watching.retries.get_mut(&camera) {
+                    retry.hurry(now);
+                }
+            } else {
+                self.close_watch_of(camera);
+            }
+            self.emit(Event::Access { camera, state });
+        }
+    }
+
+    pub(crate) fn on_watch_ended_by_peer(
+        &mut self,
+        node: NodeId,
+        wire: SessionId,
+        reason: LostReason,
+    ) -> bool {
+        let Some(handle) = self.watching.by_wire(node, wire) else { return false };
+        self.end_watch(handle, reason);
+        true
+    }
+
+    pub(crate) fn end_watched_of(&mut self, node: NodeId, reason: &LostReason) {
+        for handle in self.watched_of(node) {
+            self.end_watch(handle, reason.clone());
+        }
+    }
+
+    pub(crate) fn orphan_watched(&mut self, node: NodeId, until: Instant) {
+        for handle in self.watched_of(node) {
+            let Some(session) = self.watching.sessions.get_mut(&handle) else { continue };
+            session.orphan_until = Some(until);
+            if !session.has_pictures() {
+                self.end_watch(handle, LostReason::Unreachable);
+            }
+        }
+    }
+
+    /// A new link to the same start of the node: what both sides still hold goes on.
+    pub(crate) fn resume_watched(&mut self, node: NodeId, held_by_peer: &[SessionId]) {
+        for handle in self.watched_of(node) {
+            let Some(session) = self.watching.sessions.get_mut(&handle) else { continue };
+            if held_by_peer.contains(&session.wire) {
+                session.orphan_until = None;
+            } else {
+                self.end_watch(handle, LostReason::Unreachable);
+            }
+        }
+    }
+
+    /// The sessions with a device's nodes that could go on over a new link.
+    pub(crate) fn resumable(&self, device: DeviceId) -> Vec<SessionId> {
+        let watched = self
+            .watching
+            .sessions
+            .values()
+            .filter(|s| s.node.device() == device && s.has_pictures())
+            .map(|s| s.wire);
+        watched.chain(self.serving.resumable(device)).collect()
+    }
+
+    fn watched_of(&self, node: NodeId) -> Vec<SessionHandle> {
+        let sessions = self.watching.sessions.iter();
+        sessions.filter(|(_, s)| s.node == node).map(|(handle, _)| *handle).collect()
+    }
+
+    pub(crate) fn send_to(&mut self, node: NodeId, message: Message) {
+        if let Some(link) = self.directory.nodes.get(&node).and_then(|node| node.link) {
+            self.act(Action::Send { link, message });
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

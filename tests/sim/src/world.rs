@@ -1,0 +1,551 @@
+//! The virtual network: it plays the shell for every mesh.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use lanlens_mesh::{
+    Action, Claim, Config, DialFailure, DialId, LinkId, LinkInput, Mesh, SessionHandle,
+    SessionInput, TrustInput,
+};
+use lanlens_model::{
+    AccessMode, CameraId, Command, DeviceId, Epoch, Event, NodeId, Role, Selection, Snapshot,
+    TileState, TrustView,
+};
+use lanlens_protocol::{DiscoveryEvent, Message, Txt};
+
+use crate::host::{Host, HostId};
+use crate::invariants;
+use crate::queue::{Delivery, Queue};
+
+const LAN_LATENCY: Duration = Duration::from_millis(2);
+const MDNS_LATENCY: Duration = Duration::from_millis(5);
+/// TTL of an announcement whose host died (measured with mdns-sd: 114–117 s).
+const MDNS_TTL: Duration = Duration::from_secs(115);
+/// A link across a cut is noticed by its pings.
+const PING_TIMEOUT: Duration = Duration::from_millis(2500);
+const DIAL_TIMEOUT: Duration = Duration::from_secs(3);
+const PICTURE_INTERVAL: Duration = Duration::from_millis(33);
+
+/// What a host is.
+#[derive(Clone)]
+pub struct HostSpec {
+    /// Camera or viewer.
+    pub role: Role,
+    /// Friendly name.
+    pub name: String,
+    /// Who may watch.
+    pub access: AccessMode,
+    /// Its firewall drops unsolicited inbound connections.
+    pub firewalled: bool,
+    /// Time from a dial to an open link, in both directions.
+    pub dial_latency: Duration,
+}
+
+/// All hosts, the network between them, and the time.
+pub struct World {
+    pub(crate) hosts: Vec<Host>,
+    pub(crate) queue: Queue,
+    pub(crate) rng: fastrand::Rng,
+    next_link: u64,
+    trust: std::collections::BTreeMap<DeviceId, TrustView>,
+    /// Whether multicast gets through.
+    pub multicast: bool,
+    start: Instant,
+}
+
+impl World {
+    /// An empty network.
+    pub fn new(seed: u64) -> Self {
+        #[allow(clippy::disallowed_methods, reason = "virtual time begins somewhere")]
+        let start = Instant::now();
+        Self {
+            hosts: Vec::new(),
+            queue: Queue::new(start),
+            rng: fastrand::Rng::with_seed(seed),
+            next_link: 0,
+            trust: std::collections::BTreeMap::new(),
+            multicast: true,
+            start,
+        }
+    }
+
+    /// A camera that anyone may watch; not running yet.
+    pub fn camera(&mut self, name: &str) -> HostId {
+        self.add(HostSpec {
+            role: Role::Camera,
+            name: name.to_owned(),
+            access: AccessMode::Open,
+            firewalled: false,
+            dial_latency: LAN_LATENCY * 3,
+        })
+    }
+
+    /// A viewer that watches everything; not running yet.
+    pub fn viewer(&mut self) -> HostId {
+        self.add(HostSpec {
+            role: Role::Viewer,
+            name: String::new(),
+            access: AccessMode::Ask,
+            firewalled: false,
+            dial_latency: LAN_LATENCY * 3,
+        })
+    }
+
+    /// A host of any kind; not running yet.
+    pub fn add(&mut self, spec: HostSpec) -> HostId {
+        let id = self.hosts.len();
+        let device = DeviceId::from_spki(format!("host {id}").as_bytes());
+        let camera = (spec.role == Role::Camera).then(|| CameraId::new(device, "pattern-0"));
+        self.hosts.push(Host {
+            node: NodeId::new(device, "slot-0"),
+            device,
+            camera,
+            address: address(id, 0),
+            life: 0,
+            mesh: None,
+            links: Default::default(),
+            subscribers: Default::default(),
+            publishers: Default::default(),
+            cut: false,
+            events: Vec::new(),
+            dials: Vec::new(),
+            last_picture: Default::default(),
+            known_to: Default::default(),
+            spec,
+        });
+        id
+    }
+
+    /// Changes what a host is before it starts.
+    pub fn spec_mut(&mut self, id: HostId) -> &mut HostSpec {
+        &mut self.hosts[id].spec
+    }
+
+    /// Starts a host's process: a new epoch.
+    pub fn start(&mut self, id: HostId) {
+        let seed = self.rng.u64(..);
+        let now = self.queue.now;
+        let host = &mut self.hosts[id];
+        host.life += 1;
+        let config = Config {
+            node: host.node,
+            role: host.spec.role,
+            epoch: Epoch(host.life),
+            name: host.spec.name.clone(),
+            cameras: host
+                .camera
+                .map(|camera| (camera, host.spec.name.clone()))
+                .into_iter()
+                .collect(),
+            access: host.spec.access,
+            trust: self.trust.entry(host.device).or_default().clone(),
+        };
+        let mut mesh = Mesh::new(config, seed, now);
+        if host.spec.role == Role::Viewer {
+            mesh.handle_command(Command::Watch(Selection::All), now);
+        }
+        host.mesh = Some(mesh);
+        self.announce(id);
+        self.hear_everyone(id);
+        self.drain(id);
+    }
+
+    /// SIGKILL: its sockets are closed by its kernel, nothing is said.
+    pub fn kill(&mut self, id: HostId) {
+        self.hosts[id].mesh = None;
+        self.forget_process(id, LAN_LATENCY);
+        self.unannounce(id, MDNS_TTL);
+    }
+
+    /// SIGTERM: goodbyes are said.
+    pub fn stop(&mut self, id: HostId) {
+        self.command(id, Command::Shutdown);
+    }
+
+    /// Every packet to and from this host is lost from now on (or no longer).
+    pub fn cut(&mut self, id: HostId, cut: bool) {
+        self.hosts[id].cut = cut;
+        if cut {
+            self.close_links(id, PING_TIMEOUT, PING_TIMEOUT);
+        } else {
+            self.announce(id);
+            self.hear_everyone(id);
+        }
+    }
+
+    /// DHCP: a new address; old connections are dead, which nobody is told.
+    pub fn move_address(&mut self, id: HostId, generation: u8) {
+        self.hosts[id].address = address(id, generation);
+        self.close_links(id, PING_TIMEOUT, PING_TIMEOUT);
+        self.hosts[id].publishers.clear();
+        let gone: Vec<_> = self.hosts[id].subscribers.keys().copied().collect();
+        for host in &mut self.hosts {
+            host.publishers.retain(|_, (to, handle)| !(*to == id && gone.contains(handle)));
+        }
+        self.announce(id);
+    }
+
+    /// Gives a host a wish.
+    pub fn command(&mut self, id: HostId, command: Command) {
+        let now = self.queue.now;
+        if let Some(mesh) = &mut self.hosts[id].mesh {
+            mesh.handle_command(command, now);
+        }
+        self.drain(id);
+    }
+
+    /// Delivers something straight to a host, as a hostile or broken peer might.
+    pub fn inject(&mut self, id: HostId, event: DiscoveryEvent) {
+        let life = self.hosts[id].life;
+        self.queue.push(Duration::ZERO, id, life, Delivery::Discovery(event));
+    }
+
+    /// Lets time pass, checking the invariants after every step.
+    pub fn run(&mut self, span: Duration) {
+        let end = self.queue.now + span;
+        while let Some(at) = self.next_at().filter(|at| *at <= end) {
+            self.queue.now = at.max(self.queue.now);
+            self.step();
+        }
+        self.queue.now = end;
+        invariants::check(self);
+    }
+
+    /// Lets time pass until `done`, at most `within`; how long it took.
+    pub fn run_until(
+        &mut self,
+        within: Duration,
+        done: impl Fn(&World) -> bool,
+    ) -> Option<Duration> {
+        let begin = self.queue.now;
+        while !done(self) {
+            let at = self.next_at().filter(|at| *at <= begin + within)?;
+            self.queue.now = at.max(self.queue.now);
+            self.step();
+        }
+        Some(self.queue.now - begin)
+    }
+
+    fn next_at(&self) -> Option<Instant> {
+        let timeouts = self.hosts.iter().filter_map(|host| host.mesh.as_ref()?.poll_timeout());
+        timeouts.chain(self.queue.next_at()).min()
+    }
+
+    fn step(&mut self) {
+        let now = self.queue.now;
+        while let Some((to, life, delivery)) = self.queue.pop_due() {
+            if self.hosts[to].life == life {
+                self.deliver(to, delivery);
+                self.drain(to);
+                invariants::check(self);
+            }
+        }
+        for id in 0..self.hosts.len() {
+            let Some(mesh) = &mut self.hosts[id].mesh else { continue };
+            if mesh.poll_timeout().is_some_and(|due| due <= now) {
+                mesh.handle_timeout(now);
+                assert!(
+                    mesh.poll_timeout().is_none_or(|due| due > now),
+                    "a timer that never rests"
+                );
+                self.drain(id);
+                invariants::check(self);
+            }
+        }
+    }
+
+    fn deliver(&mut self, to: HostId, delivery: Delivery) {
+        let now = self.queue.now;
+        match delivery {
+            Delivery::Dialed { dial, addresses, expect } => {
+                return self.on_dialed(to, dial, &addresses, expect);
+            }
+            Delivery::Picture(handle) => return self.on_picture(to, handle),
+            _ => {}
+        }
+        let Some(mesh) = &mut self.hosts[to].mesh else { return };
+        match delivery {
+            Delivery::Discovery(event) => mesh.handle_discovery(event, now),
+            Delivery::Link(input) => mesh.handle_link(input, now),
+            Delivery::Session(handle, input) => mesh.handle_session(handle, input, now),
+            Delivery::Trust(input) => mesh.handle_trust(input, now),
+            Delivery::Dialed { .. } | Delivery::Picture(_) => {}
+        }
+    }
+
+    /// Executes what a mesh wants done.
+    fn drain(&mut self, id: HostId) {
+        while let Some(action) = self.hosts[id].mesh.as_mut().and_then(Mesh::poll_action) {
+            self.act(id, action);
+        }
+    }
+
+    fn act(&mut self, id: HostId, action: Action) {
+        let life = self.hosts[id].life;
+        match action {
+            Action::Dial { dial, addresses, expect } => {
+                self.hosts[id].dials.push(self.queue.now);
+                let latency = self.hosts[id].spec.dial_latency;
+                self.queue.push(latency, id, life, Delivery::Dialed { dial, addresses, expect });
+            }
+            Action::Send { link, message } => self.send(id, link, message),
+            Action::CloseLink { link } => self.close_link(id, link),
+            Action::OpenSubscriber { handle, camera, .. } => {
+                self.hosts[id].subscribers.insert(handle, camera);
+                let offer = SessionInput::Description(format!("{id} {}", handle.0));
+                self.queue.push(LAN_LATENCY, id, life, Delivery::Session(handle, offer));
+            }
+            Action::OpenPublisher { handle, offer, .. } => {
+                let mut words = offer.split(' ').map(|word| word.parse::<u64>().unwrap());
+                let viewer = words.next().unwrap() as HostId;
+                let theirs = SessionHandle(words.next().unwrap());
+                self.hosts[id].publishers.insert(handle, (viewer, theirs));
+                let answer = SessionInput::Description(format!("{id} {}", handle.0));
+                self.queue.push(LAN_LATENCY, id, life, Delivery::Session(handle, answer));
+            }
+            Action::AcceptAnswer { handle, sdp } => self.connect_media(id, handle, &sdp),
+            Action::CloseSession { handle } => {
+                self.hosts[id].subscribers.remove(&handle);
+                self.hosts[id].publishers.remove(&handle);
+            }
+            Action::Claim { device, name } => {
+                let trust = self.trust.entry(self.hosts[id].device).or_default();
+                let won = trust.claim(device, &name);
+                let claim = Claim { device, name, won, trust: trust.clone() };
+                let input = Delivery::Trust(TrustInput::ClaimDone(claim));
+                self.queue.push(Duration::from_millis(1), id, life, input);
+            }
+            Action::Emit(event) => self.hosts[id].events.push((self.queue.now, event)),
+            Action::Stop => {
+                self.hosts[id].mesh = None;
+                self.forget_process(id, LAN_LATENCY);
+                self.unannounce(id, MDNS_LATENCY);
+            }
+            Action::AddCandidate { .. } | Action::SetLayer { .. } | Action::Browse => {}
+        }
+    }
+
+    fn on_dialed(
+        &mut self,
+        from: HostId,
+        dial: DialId,
+        addresses: &[SocketAddr],
+        expect: Option<DeviceId>,
+    ) {
+        let life = self.hosts[from].life;
+        let target = self.hosts.iter().position(|host| {
+            addresses.contains(&host.address)
+                && host.mesh.is_some()
+                && !host.spec.firewalled
+                && expect.is_none_or(|device| device == host.device)
+        });
+        let reachable = target.filter(|to| !self.hosts[from].cut && !self.hosts[*to].cut);
+        let Some(to) = reachable else {
+            let failure = DialFailure::Unreachable("timed out".into());
+            let input = LinkInput::DialFailed { dial, failure };
+            return self.queue.push(DIAL_TIMEOUT, from, life, Delivery::Link(input));
+        };
+        let (ours, theirs) = (LinkId(self.next_link), LinkId(self.next_link + 1));
+        self.next_link += 2;
+        self.hosts[from].links.insert(ours, (to, theirs));
+        self.hosts[to].links.insert(theirs, (from, ours));
+        let opened = |link, host: &Host, dial| {
+            Delivery::Link(LinkInput::Opened {
+                link,
+                device: host.device,
+                remote: host.address,
+                dial,
+            })
+        };
+        let (here, there) = (&self.hosts[from], &self.hosts[to]);
+        let (to_here, to_there) = (opened(ours, there, Some(dial)), opened(theirs, here, None));
+        let their_life = there.life;
+        self.queue.push(Duration::ZERO, from, life, to_here);
+        self.queue.push(Duration::ZERO, to, their_life, to_there);
+    }
+
+    fn send(&mut self, from: HostId, link: LinkId, message: Message) {
+        let Some((to, theirs)) = self.hosts[from].links.get(&link).copied() else { return };
+        if self.hosts[from].cut || self.hosts[to].cut {
+            return;
+        }
+        let life = self.hosts[to].life;
+        let input = LinkInput::Message { link: theirs, message };
+        self.queue.push(LAN_LATENCY, to, life, Delivery::Link(input));
+    }
+
+    fn close_link(&mut self, id: HostId, link: LinkId) {
+        let Some((to, theirs)) = self.hosts[id].links.remove(&link) else { return };
+        if self.hosts[to].links.remove(&theirs).is_some() {
+            let life = self.hosts[to].life;
+            let input = LinkInput::Closed { link: theirs, reason: "closed".into() };
+            self.queue.push(LAN_LATENCY, to, life, Delivery::Link(input));
+        }
+    }
+
+    fn close_links(&mut self, id: HostId, here_after: Duration, there_after: Duration) {
+        for (ours, (to, theirs)) in std::mem::take(&mut self.hosts[id].links) {
+            let (life, their_life) = (self.hosts[id].life, self.hosts[to].life);
+            let closed = |link| Delivery::Link(LinkInput::Closed { link, reason: "lost".into() });
+            self.queue.push(here_after, id, life, closed(ours));
+            if self.hosts[to].links.remove(&theirs).is_some() {
+                self.queue.push(there_after, to, their_life, closed(theirs));
+            }
+        }
+    }
+
+    fn forget_process(&mut self, id: HostId, noticed_after: Duration) {
+        self.close_links(id, noticed_after, noticed_after);
+        self.hosts[id].subscribers.clear();
+        self.hosts[id].publishers.clear();
+        self.hosts[id].last_picture.clear();
+    }
+
+    fn connect_media(&mut self, viewer: HostId, handle: SessionHandle, answer: &str) {
+        let mut words = answer.split(' ').map(|word| word.parse::<u64>().unwrap());
+        let camera = words.next().unwrap() as HostId;
+        let theirs = SessionHandle(words.next().unwrap());
+        let connected = || SessionInput::Connected { candidate_pair: "a ↔ b".into() };
+        let (life, their_life) = (self.hosts[viewer].life, self.hosts[camera].life);
+        self.queue.push(LAN_LATENCY * 5, viewer, life, Delivery::Session(handle, connected()));
+        self.queue.push(
+            LAN_LATENCY * 5,
+            camera,
+            their_life,
+            Delivery::Session(theirs, connected()),
+        );
+        self.queue.push(LAN_LATENCY * 6, camera, their_life, Delivery::Picture(theirs));
+    }
+
+    fn on_picture(&mut self, camera: HostId, handle: SessionHandle) {
+        let Some((viewer, theirs)) = self.hosts[camera].publishers.get(&handle).copied() else {
+            return;
+        };
+        let life = self.hosts[camera].life;
+        self.queue.push(PICTURE_INTERVAL, camera, life, Delivery::Picture(handle));
+        let through = !self.hosts[camera].cut && !self.hosts[viewer].cut;
+        if let Some(id) = self.hosts[viewer].subscribers.get(&theirs).copied().filter(|_| through) {
+            let now = self.queue.now;
+            self.hosts[viewer].last_picture.insert(id, now);
+            let viewer_life = self.hosts[viewer].life;
+            let frame = SessionInput::Frame { width: 640, height: 360 };
+            self.queue.push(Duration::ZERO, viewer, viewer_life, Delivery::Session(theirs, frame));
+        }
+    }
+
+    fn resolved(&self, id: HostId) -> DiscoveryEvent {
+        let host = &self.hosts[id];
+        DiscoveryEvent::Resolved {
+            instance: format!("host-{id}"),
+            txt: Txt {
+                node: host.node,
+                role: host.spec.role,
+                epoch: Epoch(host.life),
+                camera: host.camera,
+                name: host.spec.name.clone(),
+            },
+            addresses: vec![host.address],
+        }
+    }
+
+    fn announce(&mut self, id: HostId) {
+        if !self.multicast || self.hosts[id].cut {
+            return;
+        }
+        for to in (0..self.hosts.len()).filter(|to| *to != id) {
+            if !self.hosts[to].cut {
+                let (life, event) = (self.hosts[to].life, self.resolved(id));
+                self.hosts[id].known_to.insert(to);
+                self.queue.push(MDNS_LATENCY, to, life, Delivery::Discovery(event));
+            }
+        }
+    }
+
+    fn hear_everyone(&mut self, id: HostId) {
+        if !self.multicast {
+            return;
+        }
+        for from in (0..self.hosts.len()).filter(|from| *from != id) {
+            if self.hosts[from].mesh.is_some() && !self.hosts[from].cut {
+                let (life, event) = (self.hosts[id].life, self.resolved(from));
+                self.queue.push(MDNS_LATENCY, id, life, Delivery::Discovery(event));
+            }
+        }
+    }
+
+    fn unannounce(&mut self, id: HostId, after: Duration) {
+        // A restart within the TTL announces again; the records then live on.
+        for to in std::mem::take(&mut self.hosts[id].known_to) {
+            let life = self.hosts[to].life;
+            let event = DiscoveryEvent::Removed { instance: format!("host-{id}") };
+            if after == MDNS_TTL {
+                continue;
+            }
+            self.queue.push(after, to, life, Delivery::Discovery(event));
+        }
+    }
+
+    /// What a device may do at a host, by the host's own store.
+    pub(crate) fn access(&self, host: HostId, device: DeviceId) -> lanlens_model::Access {
+        let host = &self.hosts[host];
+        let trust = self.trust.get(&host.device).cloned().unwrap_or_default();
+        trust.access_for(device, host.device, host.spec.access)
+    }
+
+    /// What a host would paint; empty while it does not run.
+    pub fn snapshot(&self, id: HostId) -> Snapshot {
+        self.hosts[id].mesh.as_ref().map(Mesh::snapshot).unwrap_or_default()
+    }
+
+    /// The state of a camera's tile at a viewer.
+    pub fn tile(&self, viewer: HostId, camera: HostId) -> Option<TileState> {
+        let id = self.hosts[camera].camera?;
+        self.snapshot(viewer).cameras.get(&id).map(|view| view.state.clone())
+    }
+
+    /// Whether the viewer shows the camera's new pictures.
+    pub fn is_live(&self, viewer: HostId, camera: HostId) -> bool {
+        self.tile(viewer, camera) == Some(TileState::Live)
+    }
+
+    /// Everything a host's program was told, with virtual ms since the world began.
+    pub fn events(&self, id: HostId) -> Vec<(u64, Event)> {
+        let ms = |at: &Instant| at.duration_since(self.start).as_millis() as u64;
+        self.hosts[id].events.iter().map(|(at, event)| (ms(at), event.clone())).collect()
+    }
+
+    /// When a host dialed, in virtual ms since the world began.
+    pub fn dials(&self, id: HostId) -> Vec<u64> {
+        let ms = |at: &Instant| at.duration_since(self.start).as_millis() as u64;
+        self.hosts[id].dials.iter().map(ms).collect()
+    }
+
+    /// Links that stand at a host.
+    pub fn link_count(&self, id: HostId) -> usize {
+        self.hosts[id].links.len()
+    }
+
+    /// Sessions that send a host's pictures.
+    pub fn publisher_count(&self, id: HostId) -> usize {
+        self.hosts[id].publishers.len()
+    }
+
+    /// Where a host listens.
+    pub fn address_of(&self, id: HostId) -> SocketAddr {
+        self.hosts[id].address
+    }
+
+    /// A host's camera.
+    pub fn camera_of(&self, id: HostId) -> Option<CameraId> {
+        self.hosts[id].camera
+    }
+
+    /// The announcement a host would make now.
+    pub fn announcement(&self, id: HostId) -> DiscoveryEvent {
+        self.resolved(id)
+    }
+}
+
+fn address(id: HostId, generation: u8) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::new(10, generation, (id / 250) as u8, (id % 250) as u8 + 1), 17470))
+}
