@@ -101,7 +101,10 @@ mod tests {
         let slot = std::sync::Arc::new(LatestSlot::<u8>::new());
         let waiter = {
             let slot = std::sync::Arc::clone(&slot);
-            std::thread::spawn(move || slot.wait(Duration::from_secs(60)))
+            std::thread::Builder::new()
+                .name("waiter".to_owned())
+                .spawn(move || slot.wait(Duration::from_secs(60)))
+                .unwrap()
         };
         slot.close();
         assert_eq!(waiter.join().unwrap(), None);

@@ -16,6 +16,7 @@ use lanlens_protocol::Txt;
 
 use crate::backoff::Backoff;
 use crate::io::{DialId, LinkId};
+use crate::pace::Pace;
 use crate::{Action, ById, Mesh};
 
 /// A camera waits this long (and up to as much again) before it dials a viewer, because the viewer
@@ -77,6 +78,8 @@ pub(crate) struct Camera {
     pub(crate) ever_live: bool,
     pub(crate) lost: Option<LostReason>,
     pub(crate) last_picture: Option<Instant>,
+    /// The rhythm of its pictures, between sessions.
+    pub(crate) pace: Pace,
 }
 
 /// An address typed by hand.
@@ -241,6 +244,7 @@ impl Mesh {
             ever_live: false,
             lost: None,
             last_picture: None,
+            pace: Pace::default(),
         };
         self.directory.cameras.insert(id, camera);
     }

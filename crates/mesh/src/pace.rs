@@ -18,9 +18,16 @@ pub struct Pace {
     sum: Duration,
     freezes: u64,
     frozen: Duration,
+    rhythm_is_old: bool,
 }
 
 impl Pace {
+    /// A new session begins: the gap before its first picture still counts as a freeze, but says
+    /// nothing about the new rhythm.
+    pub fn on_new_session(&mut self) {
+        self.rhythm_is_old = true;
+    }
+
     /// Notes a new picture at `now`.
     pub fn on_picture(&mut self, now: Instant) {
         if let Some(last) = self.last {
@@ -29,11 +36,7 @@ impl Pace {
                 self.freezes += 1;
                 self.frozen += interval;
             }
-            self.intervals.push_back(interval);
-            self.sum += interval;
-            if self.intervals.len() > WINDOW {
-                self.sum -= self.intervals.pop_front().unwrap_or_default();
-            }
+            self.remember(interval);
         }
         self.last = Some(now);
     }
@@ -58,6 +61,19 @@ impl Pace {
     /// The time spent in them.
     pub fn frozen(&self) -> Duration {
         self.frozen
+    }
+
+    fn remember(&mut self, interval: Duration) {
+        if std::mem::take(&mut self.rhythm_is_old) {
+            self.intervals.clear();
+            self.sum = Duration::ZERO;
+            return;
+        }
+        self.intervals.push_back(interval);
+        self.sum += interval;
+        if self.intervals.len() > WINDOW {
+            self.sum -= self.intervals.pop_front().unwrap_or_default();
+        }
     }
 
     fn mean(&self) -> Duration {
@@ -97,6 +113,18 @@ mod tests {
     fn a_slow_stream_gets_more_time() {
         let (pace, last) = steady(Instant::now(), 10, Duration::from_millis(320));
         assert_eq!(pace.stalls_at(), Some(last + Duration::from_millis(800)));
+    }
+
+    #[test]
+    fn the_gap_between_two_sessions_is_a_freeze_but_not_a_rhythm() {
+        let interval = Duration::from_millis(33);
+        let (mut pace, last) = steady(Instant::now(), 31, interval);
+        pace.on_new_session();
+        let back = last + Duration::from_secs(60);
+        pace.on_picture(back);
+        assert_eq!((pace.freezes(), pace.frozen()), (1, Duration::from_secs(60)));
+        pace.on_picture(back + interval);
+        assert_eq!(pace.stalls_at(), Some(back + interval + STALL_MIN));
     }
 
     #[test]

@@ -38,7 +38,10 @@ pub(crate) struct WatchSession {
     wire: SessionId,
     layer: Layer,
     phase: WatchPhase,
-    pub(crate) pace: Pace,
+    /// Of all pictures of this camera; carried from session to session.
+    pace: Pace,
+    /// A picture came in this session.
+    shown: bool,
     pub(crate) stalled: Option<Duration>,
     orphan_until: Option<Instant>,
     pub(crate) stats: Option<StreamStats>,
@@ -54,18 +57,20 @@ enum WatchPhase {
 impl WatchSession {
     /// Pictures came, and the last one is not too long ago.
     pub(crate) fn has_pictures(&self) -> bool {
-        self.pace.last().is_some() && self.stalled.is_none()
+        self.shown && self.stalled.is_none()
     }
 
     /// When this session must be looked at again.
     fn due(&self) -> Instant {
         let deadline = match self.phase {
             WatchPhase::Offering { until } | WatchPhase::Connecting { until } => until,
-            WatchPhase::Connected { since } => match (self.pace.last(), self.pace.stalls_at()) {
-                (Some(_), Some(stalls_at)) if self.stalled.is_none() => stalls_at,
-                (Some(last), _) => last + PICTURE_TIMEOUT,
-                (None, _) => since + PICTURE_TIMEOUT,
-            },
+            WatchPhase::Connected { since } => {
+                let last = self.pace.last().filter(|_| self.shown).unwrap_or(since);
+                match self.pace.stalls_at() {
+                    Some(stalls_at) if self.has_pictures() => stalls_at,
+                    _ => last + PICTURE_TIMEOUT,
+                }
+            }
         };
         self.orphan_until.map_or(deadline, |until| until.min(deadline))
     }
@@ -169,13 +174,16 @@ impl Mesh {
     fn open_watch(&mut self, camera: CameraId, node: NodeId) {
         let handle = self.watching.new_handle();
         let layer = self.watching.layers.get(&camera).copied().unwrap_or_default();
+        let mut pace = self.take_pace(camera);
+        pace.on_new_session();
         let session = WatchSession {
             camera,
             node,
             wire: SessionId(self.rng.u64(..)),
             layer,
             phase: WatchPhase::Offering { until: self.now + ANSWER_TIMEOUT },
-            pace: Pace::default(),
+            pace,
+            shown: false,
             stalled: None,
             orphan_until: None,
             stats: None,
@@ -185,6 +193,11 @@ impl Mesh {
         self.watching.retries.entry(camera).or_insert_with(|| Backoff::starting(now)).tried(now);
         self.changed = true;
         self.act(Action::OpenSubscriber { handle, camera, layer });
+    }
+
+    fn take_pace(&mut self, camera: CameraId) -> Pace {
+        let camera = self.directory.cameras.get_mut(&camera);
+        camera.map(|camera| std::mem::take(&mut camera.pace)).unwrap_or_default()
     }
 
     pub(crate) fn on_watched(&mut self, handle: SessionHandle, input: SessionInput) {
@@ -217,7 +230,7 @@ impl Mesh {
     fn on_picture(&mut self, handle: SessionHandle, width: u32, height: u32) {
         let now = self.now;
         let Some(session) = self.watching.sessions.get_mut(&handle) else { return };
-        let first_of_session = session.pace.last().is_none();
+        let first_of_session = !std::mem::replace(&mut session.shown, true);
         let was_stalled = session.stalled.take().is_some();
         session.pace.on_picture(now);
         let id = session.camera;
@@ -261,7 +274,7 @@ impl Mesh {
         let WatchPhase::Connected { .. } = session.phase else {
             return self.end_watch(handle, LostReason::MediaFailed);
         };
-        let Some(last) = session.pace.last() else {
+        let Some(last) = session.pace.last().filter(|_| session.shown) else {
             return self.end_watch(handle, LostReason::MediaFailed);
         };
         let (camera, since) = (session.camera, now - last);
@@ -292,6 +305,7 @@ impl Mesh {
         }
         if let Some(camera) = self.directory.cameras.get_mut(&session.camera) {
             camera.lost = Some(reason.clone());
+            camera.pace = session.pace;
         }
         self.emit(Event::Lost { camera: session.camera, reason });
     }
@@ -300,7 +314,10 @@ impl Mesh {
     pub(crate) fn close_watch_of(&mut self, camera: CameraId) {
         let Some((handle, session)) = self.watching.of_camera(camera) else { return };
         let (node, wire) = (session.node, session.wire);
-        self.watching.sessions.remove(&handle);
+        let session = self.watching.sessions.remove(&handle);
+        if let (Some(entry), Some(session)) = (self.directory.cameras.get_mut(&camera), session) {
+            entry.pace = session.pace;
+        }
         self.watching.retries.remove(&camera);
         self.changed = true;
         self.act(Action::CloseSession { handle });

@@ -1,1 +1,108 @@
-//! placeholder
+//! The promise, tried on real programs: cameras and viewers in network namespaces on one bridge.
+//!
+//! Owns what the tests in `tests/` share: starting our programs by the contract ([`CameraApp`],
+//! [`WatchApp`]), reading their events, and a hand-made peer for what no program of ours would
+//! ever send ([`peer`]). Knows the contract and `docs/protocol.md`; of the product's code it uses
+//! only the ids.
+
+mod camera;
+pub mod impostor;
+pub mod peer;
+mod watch;
+
+pub use camera::{Camera, CameraApp};
+pub use watch::{Stream, Watch, WatchApp};
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use lanlens_testkit::{Host, Launch, Program, bin};
+use tempfile::TempDir;
+
+/// How long a program may take to come up on a busy machine.
+pub const START_LIMIT: Duration = Duration::from_secs(15);
+
+/// A home folder of a device that did not exist before; removed with its last user.
+#[derive(Debug, Clone)]
+pub struct Home {
+    folder: Arc<TempDir>,
+}
+
+impl Home {
+    /// An empty one.
+    ///
+    /// # Errors
+    /// When no temporary folder can be made.
+    pub fn fresh() -> Result<Self> {
+        Ok(Self { folder: Arc::new(tempfile::Builder::new().prefix("lanlens-home-").tempdir()?) })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+/// One of our programs on a host, with a home, away from this user's settings and log level.
+///
+/// # Errors
+/// When the program has not been built.
+pub fn program(host: &Host, name: &str, home: &Home) -> Result<Launch> {
+    let log = std::env::var("LANLENS_E2E_LOG").unwrap_or_else(|_| "info".to_owned());
+    Ok(host
+        .launch(bin(name)?)
+        .env("HOME", home.path())
+        .env("LANLENS_HOME", home.path())
+        .env("RUST_LOG", log)
+        .without_env("XDG_DATA_HOME")
+        .without_env("DISPLAY")
+        .without_env("WAYLAND_DISPLAY"))
+}
+
+/// Fails unless every line of standard output was a JSON object, as `--json` promises.
+///
+/// # Errors
+/// With the first line that is not.
+pub fn only_json(program: &Program) -> Result<()> {
+    match program.events().iter().find(|event| !event.is_object) {
+        Some(stray) => Err(program.failure(&format!("printed what is no event: {}", stray.value))),
+        None => Ok(()),
+    }
+}
+
+/// Whether a program told its user something with one of these words in it: in an `error` event or
+/// in its log.
+pub fn told(program: &Program, words: &[&str]) -> bool {
+    let events = program.events();
+    let errors = events.iter().filter(|event| event.is("error"));
+    let log = program.log();
+    words.iter().any(|word| {
+        log.contains(word) || errors.clone().any(|event| event.text("message").contains(word))
+    })
+}
+
+/// Waits until [`told`] holds.
+///
+/// # Errors
+/// When it does not within `limit`.
+pub fn wait_told(program: &Program, words: &[&str], limit: Duration) -> Result<()> {
+    eventually(limit, || told(program, words))
+        .then_some(())
+        .ok_or_else(|| program.failure(&format!("it should have said one of {words:?}")))
+}
+
+/// Tries `holds` every 20 ms until it does or `limit` has passed.
+pub fn eventually(limit: Duration, mut holds: impl FnMut() -> bool) -> bool {
+    let start = std::time::Instant::now();
+    loop {
+        if holds() {
+            return true;
+        }
+        if start.elapsed() >= limit {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

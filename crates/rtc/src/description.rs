@@ -1,0 +1,131 @@
+//! A peer's session description, checked and cleaned before the WebRTC stack parses it.
+//!
+//! Works on lines of text only: counts what the limits bound and takes out the candidates that
+//! [`candidate::admit`](crate::candidate::admit) refuses. Owns no state.
+
+use std::net::IpAddr;
+
+use lanlens_model::limits;
+
+use crate::candidate;
+use crate::error::DescriptionError;
+
+/// A description that passed the limits.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Checked {
+    /// The text without the refused candidates, lines ended by CRLF.
+    pub(crate) sdp: String,
+    /// Candidates it named, refused ones included: all count against the session's limit.
+    pub(crate) candidates: usize,
+}
+
+/// Checks `sdp` against the limits and removes candidates that are not on the local network.
+pub(crate) fn check(sdp: &str, local: &[IpAddr]) -> Result<Checked, DescriptionError> {
+    if sdp.len() > limits::SDP_BYTES_MAX {
+        return Err(DescriptionError::TooLong(sdp.len()));
+    }
+    let media = sdp.lines().filter(|line| line.starts_with("m=")).count();
+    if media > limits::SDP_MEDIA_MAX {
+        return Err(DescriptionError::TooManyMedia(media));
+    }
+    let candidates = sdp.lines().filter(|line| line.starts_with("a=candidate:")).count();
+    if candidates > limits::CANDIDATES_MAX {
+        return Err(DescriptionError::TooManyCandidates(candidates));
+    }
+    let mut clean = String::with_capacity(sdp.len() + 16);
+    for line in sdp.lines() {
+        if let Some(value) = line.strip_prefix("a=")
+            && value.starts_with("candidate:")
+            && let Err(refused) = candidate::admit(value, local)
+        {
+            tracing::debug!(%refused, candidate = value, "candidate left out");
+            continue;
+        }
+        clean.push_str(line);
+        clean.push_str("\r\n");
+    }
+    Ok(Checked { sdp: clean, candidates })
+}
+
+/// Takes out the candidates of a second component. With rtcp-mux there is none, but the stack writes
+/// each candidate twice, and the doubles would count against the peer's limit.
+pub(crate) fn without_rtcp_candidates(sdp: &str) -> String {
+    let is_rtcp = |line: &str| {
+        line.strip_prefix("a=candidate:").and_then(|value| value.split(' ').nth(1)) == Some("2")
+    };
+    sdp.split_inclusive('\n').filter(|line| !is_rtcp(line)).collect()
+}
+
+/// Whether a format's parameters (RFC 6184 section 8.1) name what we send: any level of baseline, of
+/// which ours is a subset, in packetization mode 1.
+pub(crate) fn is_baseline_mode_1(fmtp: &str) -> bool {
+    let parameter = |name: &str| {
+        fmtp.split(';')
+            .filter_map(|pair| pair.trim().split_once('='))
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    };
+    parameter("packetization-mode") == Some("1")
+        && parameter("profile-level-id").is_some_and(|id| id.len() == 6 && id.starts_with("42"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refused_candidates_are_taken_out_and_the_rest_is_kept() {
+        let sdp = "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 102\r\n\
+                   a=candidate:1 1 udp 1 192.168.1.7 17480 typ host\r\n\
+                   a=candidate:2 1 udp 1 8.8.8.8 17480 typ host\r\n\
+                   a=candidate:3 1 udp 1 abc.local 17480 typ host\r\na=end-of-candidates\r\n";
+        let checked = check(sdp, &[]).unwrap();
+        assert_eq!(checked.candidates, 3);
+        assert_eq!(
+            checked.sdp,
+            "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 102\r\n\
+             a=candidate:1 1 udp 1 192.168.1.7 17480 typ host\r\na=end-of-candidates\r\n"
+        );
+    }
+
+    #[test]
+    fn only_baseline_in_packetization_mode_1_is_ours() {
+        let ours = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f";
+        assert!(is_baseline_mode_1(ours));
+        assert!(is_baseline_mode_1("profile-level-id=42001f; packetization-mode=1"));
+        assert!(!is_baseline_mode_1(&ours.replace("42e01f", "640032")));
+        assert!(!is_baseline_mode_1(&ours.replace("mode=1", "mode=0")));
+        assert!(!is_baseline_mode_1("packetization-mode=1"));
+        assert!(!is_baseline_mode_1(""));
+    }
+
+    #[test]
+    fn our_candidates_are_named_once() {
+        let once = "a=candidate:1 1 udp 1 192.168.1.7 17480 typ host\r\n";
+        let twice = format!("{once}a=candidate:1 2 udp 1 192.168.1.7 17480 typ host\r\na=x\r\n");
+        assert_eq!(without_rtcp_candidates(&twice), format!("{once}a=x\r\n"));
+    }
+
+    #[test]
+    fn each_limit_holds_at_its_value_and_one_past_it() {
+        let media = "m=video 9 UDP/TLS/RTP/SAVPF 102\r\n";
+        assert!(check(&media.repeat(limits::SDP_MEDIA_MAX), &[]).is_ok());
+        assert_eq!(
+            check(&media.repeat(limits::SDP_MEDIA_MAX + 1), &[]),
+            Err(DescriptionError::TooManyMedia(limits::SDP_MEDIA_MAX + 1))
+        );
+
+        let line = "a=candidate:1 1 udp 1 192.168.1.7 17480 typ host\r\n";
+        assert!(check(&line.repeat(limits::CANDIDATES_MAX), &[]).is_ok());
+        assert_eq!(
+            check(&line.repeat(limits::CANDIDATES_MAX + 1), &[]),
+            Err(DescriptionError::TooManyCandidates(limits::CANDIDATES_MAX + 1))
+        );
+
+        assert!(check(&"x".repeat(limits::SDP_BYTES_MAX), &[]).is_ok());
+        assert_eq!(
+            check(&"x".repeat(limits::SDP_BYTES_MAX + 1), &[]),
+            Err(DescriptionError::TooLong(limits::SDP_BYTES_MAX + 1))
+        );
+    }
+}

@@ -1,0 +1,298 @@
+//! What both kinds of session share: negotiation steps, remote candidates, events to the caller.
+//!
+//! Owns the peer connection for the session's task, the count of candidates a peer has sent, and the
+//! way out to the caller. Everything that touches media is in `publisher` and `subscriber`.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use lanlens_model::{IceCandidate, limits};
+use rtc::peer_connection::configuration::RTCOfferOptions;
+use rtc::statistics::StatsSelector;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use webrtc::error::Error;
+use webrtc::peer_connection::{
+    RTCIceCandidateInit, RTCPeerConnectionState, RTCSdpType, RTCSessionDescription,
+    RTCStatsReportEntry,
+};
+use webrtc::rtp_transceiver::RTCRtpTransceiverDirection;
+
+use crate::config::RtcConfig;
+use crate::error::{DescriptionError, RtcError};
+use crate::peer::{Peer, PeerEvent, setup};
+use crate::{candidate, description};
+
+/// Commands waiting for a session's task.
+pub(crate) const COMMANDS_MAX: usize = limits::CANDIDATES_MAX + 16;
+/// Host candidates are known within a millisecond or two; a description waits this long to hold
+/// them, and later ones are sent on their own.
+const GATHERING_WAIT: Duration = Duration::from_millis(50);
+
+/// What a session tells its caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SessionEvent {
+    /// Our description for the peer: an offer of a subscriber, an answer of a publisher.
+    Description(String),
+    /// A local candidate that was not known when the description was made.
+    Candidate(IceCandidate),
+    /// Media can flow.
+    Connected {
+        /// The chosen pair, `local ↔ remote`.
+        candidate_pair: String,
+    },
+    /// The path has fallen silent. It may come back; frames and the link say sooner whether it will.
+    Disconnected,
+    /// The session is of no more use and waits to be closed. In words, why.
+    Failed(String),
+    /// The last event: everything is closed and freed.
+    Closed,
+}
+
+/// The state of a session that does not depend on its direction.
+pub(crate) struct Session {
+    pub(crate) config: RtcConfig,
+    pub(crate) peer: Peer,
+    pub(crate) cancel: CancellationToken,
+    events: mpsc::Sender<SessionEvent>,
+    peer_events: mpsc::Receiver<PeerEvent>,
+    /// What came while a description was being gathered.
+    deferred: VecDeque<PeerEvent>,
+    /// Candidates the peer has sent, refused ones included.
+    candidates_received: usize,
+    /// Candidates that came before the description they belong to.
+    candidates_early: Vec<String>,
+    /// The media section our candidates belong to.
+    mid: Option<String>,
+}
+
+impl Session {
+    pub(crate) fn new(
+        config: RtcConfig,
+        peer: Peer,
+        peer_events: mpsc::Receiver<PeerEvent>,
+        events: mpsc::Sender<SessionEvent>,
+    ) -> Self {
+        Self {
+            config,
+            peer,
+            cancel: CancellationToken::new(),
+            events,
+            peer_events,
+            deferred: VecDeque::new(),
+            candidates_received: 0,
+            candidates_early: Vec::new(),
+            mid: None,
+        }
+    }
+
+    /// Makes an offer, with fresh ICE credentials and sockets if `restart`.
+    pub(crate) async fn offer(&mut self, restart: bool) -> Result<String, RtcError> {
+        let connection = self.peer.connection().map_err(setup)?.clone();
+        let options = restart.then_some(RTCOfferOptions { ice_restart: true });
+        let offer = connection.create_offer(options).await.map_err(setup)?;
+        connection.set_local_description(offer).await.map_err(setup)?;
+        self.gathered_description().await
+    }
+
+    /// Applies the peer's offer and makes the answer.
+    pub(crate) async fn answer(&mut self, offer: &str) -> Result<String, RtcError> {
+        self.apply_remote(offer, RTCSdpType::Offer).await?;
+        let connection = self.peer.connection().map_err(setup)?.clone();
+        let answer = connection.create_answer(None).await.map_err(malformed)?;
+        connection.set_local_description(answer).await.map_err(malformed)?;
+        self.require_video(RTCRtpTransceiverDirection::has_send).await?;
+        self.gathered_description().await
+    }
+
+    /// Applies the peer's answer.
+    pub(crate) async fn accept_answer(&mut self, answer: &str) -> Result<(), DescriptionError> {
+        self.apply_remote(answer, RTCSdpType::Answer).await?;
+        self.require_video(RTCRtpTransceiverDirection::has_recv).await
+    }
+
+    /// Fails unless the negotiation settled on video in this direction.
+    async fn require_video(
+        &self,
+        flows: impl Fn(&RTCRtpTransceiverDirection) -> bool,
+    ) -> Result<(), DescriptionError> {
+        let connection = self.peer.connection().map_err(malformed)?;
+        for transceiver in connection.get_transceivers().await {
+            if flows(&transceiver.current_direction().await.map_err(malformed)?) {
+                return Ok(());
+            }
+        }
+        Err(DescriptionError::NoVideo)
+    }
+
+    async fn apply_remote(&mut self, sdp: &str, kind: RTCSdpType) -> Result<(), DescriptionError> {
+        let checked = description::check(sdp, &self.config.usable_addresses())?;
+        self.candidates_received += checked.candidates;
+        let description = match kind {
+            RTCSdpType::Offer => RTCSessionDescription::offer(checked.sdp),
+            _ => RTCSessionDescription::answer(checked.sdp),
+        }
+        .map_err(malformed)?;
+        let connection = self.peer.connection().map_err(malformed)?;
+        connection.set_remote_description(description).await.map_err(malformed)?;
+        for candidate in std::mem::take(&mut self.candidates_early) {
+            self.apply_candidate(candidate).await;
+        }
+        Ok(())
+    }
+
+    /// Our description with the candidates known by now; the rest follows as events.
+    async fn gathered_description(&mut self) -> Result<String, RtcError> {
+        let deadline = tokio::time::Instant::now() + GATHERING_WAIT;
+        while let Ok(Some(event)) = tokio::time::timeout_at(deadline, self.peer_events.recv()).await
+        {
+            match event {
+                PeerEvent::Gathered => break,
+                // In the description below.
+                PeerEvent::Candidate(_) => {}
+                other => self.deferred.push_back(other),
+            }
+        }
+        let connection = self.peer.connection().map_err(setup)?;
+        let local = connection.local_description().await;
+        let sdp = local.ok_or_else(|| setup(Error::ErrConnectionClosed))?.sdp;
+        self.mid = sdp.lines().find_map(|line| line.strip_prefix("a=mid:")).map(str::to_owned);
+        Ok(description::without_rtcp_candidates(&sdp))
+    }
+
+    /// The connection's next event; `None` once its driver is gone. Cancel safe.
+    pub(crate) async fn next_event(&mut self) -> Option<PeerEvent> {
+        match self.deferred.pop_front() {
+            Some(event) => Some(event),
+            None => self.peer_events.recv().await,
+        }
+    }
+
+    /// Takes one of the peer's candidates, within the session's limit.
+    pub(crate) async fn handle_candidate(&mut self, candidate: IceCandidate) {
+        self.candidates_received += 1;
+        if self.candidates_received > limits::CANDIDATES_MAX {
+            tracing::debug!("more candidates than a session takes; the rest is left out");
+            return;
+        }
+        // An empty candidate says that there are no more (RFC 8838 section 8.1).
+        if candidate.candidate.is_empty() {
+            return;
+        }
+        if let Err(refused) =
+            candidate::admit(&candidate.candidate, &self.config.usable_addresses())
+        {
+            tracing::debug!(%refused, candidate = candidate.candidate, "candidate left out");
+            return;
+        }
+        let Ok(connection) = self.peer.connection() else { return };
+        if connection.remote_description().await.is_none() {
+            self.candidates_early.push(candidate.candidate);
+            return;
+        }
+        self.apply_candidate(candidate.candidate).await;
+    }
+
+    async fn apply_candidate(&self, candidate: String) {
+        let Ok(connection) = self.peer.connection() else { return };
+        let init = RTCIceCandidateInit { candidate, ..Default::default() };
+        if let Err(error) = connection.add_ice_candidate(init).await {
+            tracing::debug!(%error, "candidate not usable");
+        }
+    }
+
+    /// Handles what both directions treat alike; gives back `true` when media can flow from now on.
+    pub(crate) async fn handle_state(&self, state: RTCPeerConnectionState) -> bool {
+        match state {
+            RTCPeerConnectionState::Connected => {
+                let candidate_pair = self.candidate_pair().await.unwrap_or_default();
+                self.emit(SessionEvent::Connected { candidate_pair }).await;
+                return true;
+            }
+            RTCPeerConnectionState::Disconnected => self.emit(SessionEvent::Disconnected).await,
+            RTCPeerConnectionState::Failed => {
+                let reason = "no network path to the peer, or it stopped answering";
+                self.emit(SessionEvent::Failed(reason.to_owned())).await;
+            }
+            _ => {}
+        }
+        false
+    }
+
+    /// Passes on a candidate that came after the description.
+    pub(crate) async fn handle_local_candidate(&self, candidate: String) {
+        let candidate = IceCandidate { candidate, mid: self.mid.clone(), mline: Some(0) };
+        self.emit(SessionEvent::Candidate(candidate)).await;
+    }
+
+    /// Waits for room at the caller's, but never keeps a session from closing.
+    pub(crate) async fn emit(&self, event: SessionEvent) {
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => {}
+            sent = self.events.send(event) => {
+                // Nobody listens: nobody wants the session any more.
+                if sent.is_err() {
+                    self.cancel.cancel();
+                }
+            }
+        }
+    }
+
+    /// The nominated pair, `local ↔ remote`.
+    async fn candidate_pair(&self) -> Option<String> {
+        let connection = self.peer.connection().ok()?;
+        for transceiver in connection.get_transceivers().await {
+            let Ok(Some(sender)) = transceiver.sender().await else { continue };
+            let transport = sender.transport().await.ok()??;
+            let pair = transport.ice_transport().get_selected_candidate_pair().await.ok()??;
+            let (local, remote) = (pair.local(), pair.remote());
+            return Some(pair_text((&local.address, local.port), (&remote.address, remote.port)));
+        }
+        // A receiver has no transport to ask before its first packet.
+        let report = connection.get_stats(Instant::now(), StatsSelector::None).await;
+        let pair = report.candidate_pairs().find(|pair| pair.nominated)?;
+        let candidate = |prefix: &str, id: &str| match report.get(&format!("{prefix}_{id}")) {
+            Some(
+                RTCStatsReportEntry::LocalCandidate(found)
+                | RTCStatsReportEntry::RemoteCandidate(found),
+            ) => (found.address.clone().unwrap_or_default(), found.port),
+            // Found by its checks alone.
+            _ => ("peer-reflexive".to_owned(), 0),
+        };
+        let local = candidate("RTCLocalIceCandidate", &pair.local_candidate_id);
+        let remote = candidate("RTCRemoteIceCandidate", &pair.remote_candidate_id);
+        Some(pair_text((&local.0, local.1), (&remote.0, remote.1)))
+    }
+
+    /// The round trip of the path, from the connectivity checks.
+    pub(crate) async fn round_trip(&self) -> Option<Duration> {
+        let connection = self.peer.connection().ok()?;
+        let report = connection.get_stats(Instant::now(), StatsSelector::None).await;
+        report.iter().find_map(|entry| match entry {
+            RTCStatsReportEntry::IceCandidatePair(pair) if pair.current_round_trip_time > 0.0 => {
+                Duration::try_from_secs_f64(pair.current_round_trip_time).ok()
+            }
+            _ => None,
+        })
+    }
+
+    /// Closes everything and says so.
+    pub(crate) async fn close(self) {
+        self.peer.close().await;
+        // The caller may be gone, or may be the one who waits for us.
+        let _ = self.events.try_send(SessionEvent::Closed);
+    }
+}
+
+fn pair_text(local: (&str, u16), remote: (&str, u16)) -> String {
+    let address = |(address, port): (&str, u16)| match address.contains(':') {
+        true => format!("[{address}]:{port}"),
+        false => format!("{address}:{port}"),
+    };
+    format!("{} ↔ {}", address(local), address(remote))
+}
+
+pub(crate) fn malformed(error: Error) -> DescriptionError {
+    DescriptionError::Malformed(error.to_string())
+}

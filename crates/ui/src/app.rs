@@ -1,0 +1,264 @@
+//! The window's state and one pass over it: read the snapshot, obey keys and mouse, paint, tell the
+//! node what can be seen.
+
+use std::num::NonZeroUsize;
+use std::time::Instant;
+
+use eframe::egui::{CentralPanel, Context, FocusDirection, Frame, Ui, ViewportCommand, Visuals};
+use lanlens_model::{CameraId, Command, Snapshot};
+
+use crate::empty;
+use crate::fonts::{SystemFonts, install_fonts};
+use crate::footer::Footer;
+use crate::grid::{Direction, GridLayout};
+use crate::header::{Header, HeaderAct};
+use crate::keys::{self, KeyWish};
+use crate::pacer::{CloseHandle, RepaintHandle};
+use crate::picture::Shade;
+use crate::port::{UiPort, ViewerOptions};
+use crate::sidebar::Sidebar;
+use crate::stage::Stage;
+use crate::store::Store;
+use crate::theme::{self, Palette};
+use crate::tile::{TileAct, tile_id};
+use crate::wall::Wall;
+
+/// Narrower windows belong to the tiles alone, points.
+const SIDEBAR_WINDOW_MIN: f32 = 640.0;
+
+/// The viewer's window. [`run`](crate::run) opens one; tests drive [`show`](Self::show) themselves.
+pub struct ViewerApp {
+    port: Box<dyn UiPort>,
+    only: Vec<String>,
+    repaint: RepaintHandle,
+    close: CloseHandle,
+    store: Store,
+    shade: Shade,
+    wall: Wall,
+    layout: GridLayout,
+    selected: Option<CameraId>,
+    focused: Option<CameraId>,
+    /// The selection was moved with the keyboard: bring it into sight.
+    reveal: bool,
+}
+
+impl ViewerApp {
+    /// A viewer that paints into this context. Installs style and fonts.
+    pub fn new(
+        context: &Context,
+        options: &ViewerOptions,
+        fonts: SystemFonts,
+        port: Box<dyn UiPort>,
+        (repaint, close): (RepaintHandle, CloseHandle),
+    ) -> Self {
+        // A second pass over the same input would obey every key and click twice.
+        context.options_mut(|options| options.max_passes = NonZeroUsize::MIN);
+        theme::install(context);
+        install_fonts(context, fonts);
+        Self {
+            port,
+            only: options.only.clone(),
+            repaint,
+            close,
+            store: Store::open(options.home.as_deref()),
+            shade: Shade::new(context),
+            wall: Wall::default(),
+            layout: GridLayout::default(),
+            selected: None,
+            focused: None,
+            reveal: false,
+        }
+    }
+
+    /// One pass: paints the window.
+    pub fn show(&mut self, ui: &mut Ui) {
+        // Before anything is read: what changes from here on asks for another paint.
+        self.repaint.begin();
+        let snapshot = self.port.snapshot();
+        let now = ui.input(|input| input.time);
+        let order = &mut self.store.settings.order;
+        self.wall.begin(&snapshot, order, !self.only.is_empty(), now);
+        self.forget_the_gone();
+        self.keys(ui);
+        self.header(ui);
+        let (focused, cameras) = (self.focused.is_some(), self.wall.cameras());
+        Footer { cameras, over_limit: snapshot.cameras_over_limit, focused }.ui(ui);
+        self.sidebar(ui);
+        let frame = Frame::new().fill(Palette::of(ui).background);
+        CentralPanel::default().frame(frame).show(ui, |ui| self.stage(ui, &snapshot));
+        self.end(ui);
+    }
+
+    /// A camera that left the list can be neither selected nor focused.
+    fn forget_the_gone(&mut self) {
+        self.selected = self.selected.filter(|id| self.wall.index(*id).is_some());
+        self.focused = self.focused.filter(|id| self.wall.index(*id).is_some());
+    }
+
+    fn keys(&mut self, ui: &Ui) {
+        let tile = self.selected.map(tile_id);
+        let button_focused =
+            ui.memory(|memory| memory.focused().is_some_and(|focused| Some(focused) != tile));
+        let wishes = ui.input_mut(|input| keys::take(input, button_focused));
+        if wishes.iter().any(|wish| matches!(wish, KeyWish::Move(_))) {
+            // egui moves its own focus by the same arrows, from wherever this pass puts it.
+            ui.memory_mut(|memory| memory.move_focus(FocusDirection::None));
+        }
+        for wish in wishes {
+            match wish {
+                KeyWish::Refresh => self.port.send(Command::Refresh),
+                KeyWish::Fullscreen => toggle_fullscreen(ui),
+                KeyWish::Move(direction) => self.step(ui, direction),
+                KeyWish::Focus => self.toggle_selected(ui),
+                KeyWish::Back if self.focused.is_some() => self.focused = None,
+                KeyWish::Back if is_fullscreen(ui) => toggle_fullscreen(ui),
+                KeyWish::Back => self.selected = None,
+            }
+        }
+    }
+
+    /// In the grid the selection moves as one sees it; in focus, to the next or previous camera.
+    fn step(&mut self, ui: &Ui, direction: Direction) {
+        let last = self.wall.cameras().len().saturating_sub(1);
+        let current = self.selected.and_then(|id| self.wall.index(id));
+        let target = match (current, self.focused.is_some(), direction) {
+            (None, ..) => 0,
+            (Some(index), true, Direction::Left | Direction::Up) => index.saturating_sub(1),
+            (Some(index), true, Direction::Right | Direction::Down) => (index + 1).min(last),
+            (Some(index), false, direction) => self.layout.neighbour(index, direction),
+        };
+        let Some(id) = self.wall.cameras().get(target).map(|camera| camera.id) else { return };
+        self.select(ui, id);
+        if self.focused.is_some() {
+            self.focused = Some(id);
+        }
+    }
+
+    fn select(&mut self, ui: &Ui, id: CameraId) {
+        self.selected = Some(id);
+        self.reveal = true;
+        ui.memory_mut(|memory| memory.request_focus(tile_id(id)));
+    }
+
+    fn toggle_selected(&mut self, ui: &Ui) {
+        let first = self.wall.cameras().first().map(|camera| camera.id);
+        let Some(id) = self.selected.or(first) else { return };
+        self.select(ui, id);
+        self.focused = if self.focused == Some(id) { None } else { Some(id) };
+    }
+
+    fn header(&mut self, ui: &mut Ui) {
+        let header = Header {
+            cameras: self.wall.cameras(),
+            only: &self.only,
+            sidebar: self.store.settings.sidebar,
+            fullscreen: is_fullscreen(ui),
+        };
+        match header.ui(ui) {
+            Some(HeaderAct::Refresh) => self.port.send(Command::Refresh),
+            Some(HeaderAct::ToggleSidebar) => self.store.settings.sidebar ^= true,
+            Some(HeaderAct::ToggleFullscreen) => toggle_fullscreen(ui),
+            None => {}
+        }
+    }
+
+    /// The list, unless it is closed, has nothing to list, or one camera has the stage.
+    fn sidebar(&mut self, ui: &mut Ui) {
+        let useful = self.focused.is_none() && !self.wall.cameras().is_empty();
+        if !self.store.settings.sidebar || !useful || ui.available_width() < SIDEBAR_WINDOW_MIN {
+            return;
+        }
+        let sidebar =
+            Sidebar { wall: &mut self.wall, port: self.port.as_ref(), selected: self.selected };
+        if let Some((id, act)) = sidebar.ui(ui) {
+            self.act(ui, id, act);
+        }
+    }
+
+    fn stage(&mut self, ui: &mut Ui, snapshot: &Snapshot) {
+        if self.wall.cameras().is_empty() {
+            empty::ui(ui, &self.only, snapshot);
+            return;
+        }
+        let focused = self.focused.and_then(|id| self.wall.index(id));
+        let stage = Stage {
+            wall: &mut self.wall,
+            port: self.port.as_ref(),
+            shade: &self.shade,
+            selected: self.selected,
+            tick: self.repaint.interval(),
+            reveal: std::mem::take(&mut self.reveal),
+        };
+        let act = match focused {
+            Some(index) => stage.focus(ui, index),
+            None => {
+                let (layout, act) = stage.grid(ui);
+                self.layout = layout;
+                act
+            }
+        };
+        if let Some((id, act)) = act {
+            self.act(ui, id, act);
+        }
+    }
+
+    fn act(&mut self, ui: &Ui, id: CameraId, act: TileAct) {
+        self.selected = Some(id);
+        if act == TileAct::ToggleFocus {
+            self.focused = if self.focused == Some(id) { None } else { Some(id) };
+        }
+        ui.memory_mut(|memory| memory.request_focus(tile_id(id)));
+        // What was clicked is painted in its new state only by the next pass.
+        ui.ctx().request_repaint();
+    }
+
+    /// Tells what can be seen and asks for the next paint that time alone makes necessary.
+    fn end(&mut self, ui: &Ui) {
+        self.wall.tell_visible(self.port.as_ref(), false);
+        if let Some(change) = self.wall.changes_in() {
+            ui.ctx().request_repaint_after(change);
+        }
+        let window = ui.input(|input| input.viewport().inner_rect);
+        if let Some(size) = window.map(|rect| rect.size()).filter(|_| !is_fullscreen(ui)) {
+            self.store.settings.window = [size.x.round(), size.y.round()];
+        }
+        if let Some(settled) = self.store.settle(Instant::now()) {
+            ui.ctx().request_repaint_after(settled);
+        }
+    }
+}
+
+impl eframe::App for ViewerApp {
+    fn logic(&mut self, context: &Context, _: &mut eframe::Frame) {
+        // While the window is hidden only this runs: nothing is in sight, so nothing is decoded.
+        if context.input(|input| input.viewport().visible()) == Some(false) {
+            self.repaint.begin();
+            self.wall.tell_visible(self.port.as_ref(), true);
+        }
+        if self.close.is_closing() {
+            context.send_viewport_cmd(ViewportCommand::Close);
+        }
+    }
+
+    fn ui(&mut self, ui: &mut Ui, _: &mut eframe::Frame) {
+        self.show(ui);
+    }
+
+    fn on_exit(&mut self, _: Option<&eframe::glow::Context>) {
+        self.repaint.detach();
+        self.close.detach();
+        self.store.save();
+    }
+
+    fn clear_color(&self, visuals: &Visuals) -> [f32; 4] {
+        visuals.extreme_bg_color.to_normalized_gamma_f32()
+    }
+}
+
+fn is_fullscreen(ui: &Ui) -> bool {
+    ui.input(|input| input.viewport().fullscreen).unwrap_or(false)
+}
+
+fn toggle_fullscreen(ui: &Ui) {
+    ui.ctx().send_viewport_cmd(ViewportCommand::Fullscreen(!is_fullscreen(ui)));
+}

@@ -1,0 +1,122 @@
+//! The bar at the top: what this is, how many cameras live, and the few switches that exist.
+
+use eframe::egui::{
+    Align, Color32, Frame, Label, Layout, Margin, Panel, Rect, RichText, Sense, Shape, Stroke, Ui,
+    Vec2, pos2, vec2,
+};
+use lanlens_model::{CameraView, TileState};
+
+use crate::draw::{self, Mark};
+use crate::icons;
+use crate::theme::{self, Palette};
+
+/// Height, points.
+const HEIGHT: f32 = 52.0;
+/// Width that the switches need, points.
+const SWITCHES: f32 = 126.0;
+/// Width that a count may need, points.
+const CHIP: f32 = 100.0;
+/// Width that the filter may need, points.
+const FILTER: f32 = 300.0;
+
+/// What the header shows.
+pub(crate) struct Header<'a> {
+    pub(crate) cameras: &'a [std::sync::Arc<CameraView>],
+    pub(crate) only: &'a [String],
+    pub(crate) sidebar: bool,
+    pub(crate) fullscreen: bool,
+}
+
+/// What somebody pressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HeaderAct {
+    Refresh,
+    ToggleSidebar,
+    ToggleFullscreen,
+}
+
+impl Header<'_> {
+    pub(crate) fn ui(self, ui: &mut Ui) -> Option<HeaderAct> {
+        let frame = Frame::new().fill(Palette::of(ui).panel).inner_margin(Margin::symmetric(14, 0));
+        let panel = Panel::top("header").exact_size(HEIGHT).frame(frame);
+        panel
+            .show(ui, |ui| {
+                let mut act = None;
+                ui.horizontal_centered(|ui| {
+                    ui.spacing_mut().item_spacing.x = 8.0;
+                    logo(ui);
+                    ui.add_space(2.0);
+                    let title = RichText::new("Lanlens").font(theme::semibold(16.5));
+                    ui.add(Label::new(title));
+                    ui.add_space(8.0);
+                    self.counts(ui);
+                    self.filter(ui);
+                    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                        act = self.switches(ui)
+                    });
+                });
+                act
+            })
+            .inner
+    }
+
+    fn counts(&self, ui: &mut Ui) {
+        let palette = Palette::of(ui);
+        let count = |matches: fn(&TileState) -> bool| {
+            self.cameras.iter().filter(|camera| matches(&camera.state)).count()
+        };
+        let counts = [
+            (count(|s| *s == TileState::Live), "live", palette.ok),
+            (count(is_waiting), "waiting", palette.warning),
+            (count(|s| *s == TileState::Denied), "denied", palette.error),
+            (count(|s| *s == TileState::Offline), "offline", palette.text_faint),
+        ];
+        for (count, word, color) in counts.into_iter().filter(|(count, ..)| *count > 0) {
+            if ui.available_width() < SWITCHES + CHIP {
+                return;
+            }
+            draw::chip(ui, Mark::Dot(color), &format!("{count} {word}"));
+        }
+    }
+
+    fn filter(&self, ui: &mut Ui) {
+        if !self.only.is_empty() && ui.available_width() >= SWITCHES + FILTER {
+            draw::chip(ui, Mark::Icon(icons::FUNNEL), &format!("Only {}", self.only.join(", ")));
+        }
+    }
+
+    fn switches(&self, ui: &mut Ui) -> Option<HeaderAct> {
+        ui.spacing_mut().item_spacing.x = 5.0;
+        let mut act = None;
+        let mut switch = |icon, label, active, does| {
+            if draw::icon_button(ui, icon, label, active).clicked() {
+                act = Some(does);
+            }
+        };
+        let (icon, label) = match self.fullscreen {
+            true => (icons::CORNERS_IN, "Leave fullscreen"),
+            false => (icons::CORNERS_OUT, "Fullscreen"),
+        };
+        switch(icon, label, false, HeaderAct::ToggleFullscreen);
+        switch(icons::SIDEBAR, "Camera list", self.sidebar, HeaderAct::ToggleSidebar);
+        switch(icons::ARROWS_CLOCKWISE, "Look again", false, HeaderAct::Refresh);
+        act
+    }
+}
+
+/// Neither live nor refused nor gone: something is still to happen.
+fn is_waiting(state: &TileState) -> bool {
+    !matches!(state, TileState::Live | TileState::Denied | TileState::Offline)
+}
+
+fn logo(ui: &mut Ui) {
+    let (rect, _) = ui.allocate_exact_size(Vec2::splat(28.0), Sense::hover());
+    let painter = ui.painter();
+    painter.rect_filled(rect, 8, Palette::of(ui).accent);
+    let body = Rect::from_center_size(rect.center() - vec2(2.0, 0.0), vec2(12.5, 11.0));
+    painter.rect_filled(body, 3, Color32::WHITE);
+    let (x, y) = (body.right() + 1.0, rect.center().y);
+    let lens =
+        vec![pos2(x, y - 1.2), pos2(x + 4.2, y - 4.2), pos2(x + 4.2, y + 4.2), pos2(x, y + 1.2)];
+    painter.add(Shape::convex_polygon(lens, Color32::WHITE, Stroke::NONE));
+}

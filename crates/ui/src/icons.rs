@@ -1,0 +1,28 @@
+//! The Phosphor icons in use, by their code point in `assets/phosphor/Phosphor.ttf`.
+
+/// Received from the network.
+pub(crate) const ARROW_DOWN: &str = "\u{e03e}";
+/// Look again.
+pub(crate) const ARROWS_CLOCKWISE: &str = "\u{e094}";
+/// Looking for cameras.
+pub(crate) const BROADCAST: &str = "\u{e0f2}";
+/// Leave fullscreen or focus.
+pub(crate) const CORNERS_IN: &str = "\u{e1ce}";
+/// Fullscreen or focus.
+pub(crate) const CORNERS_OUT: &str = "\u{e1d0}";
+/// Limited to some cameras.
+pub(crate) const FUNNEL: &str = "\u{e266}";
+/// Somebody has to allow it.
+pub(crate) const LOCK_KEY: &str = "\u{e2fe}";
+/// The connection is gone.
+pub(crate) const PLUGS: &str = "\u{eb56}";
+/// Refused.
+pub(crate) const PROHIBIT: &str = "\u{e3de}";
+/// The list at the side.
+pub(crate) const SIDEBAR: &str = "\u{eab6}";
+/// A camera.
+pub(crate) const VIDEO_CAMERA: &str = "\u{e4da}";
+/// A camera without a picture.
+pub(crate) const VIDEO_CAMERA_SLASH: &str = "\u{e4dc}";
+/// Something to know.
+pub(crate) const WARNING: &str = "\u{e4e0}";

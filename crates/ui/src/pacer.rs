@@ -1,0 +1,220 @@
+//! When to paint: soon after a new picture, never more often than the screen can use, never twice
+//! for one picture, and not at all when nothing changes.
+//!
+//! egui's `request_repaint()` paints twice, so everything here goes through
+//! `request_repaint_after` with a delay above zero.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use eframe::egui::{Context, ViewportCommand, ViewportId};
+
+/// Between two paints where a graphics processor does the work.
+const INTERVAL: Duration = Duration::from_nanos(1_000_000_000 / 60);
+/// Between two paints where the processor rasterises.
+const INTERVAL_SOFTWARE: Duration = Duration::from_nanos(1_000_000_000 / 30);
+/// The shortest delay that egui takes as a delay.
+const SOON: Duration = Duration::from_micros(500);
+
+/// The arithmetic, without a window.
+#[derive(Debug)]
+struct Pacer {
+    interval: Duration,
+    scheduled: bool,
+    painted: Option<Instant>,
+}
+
+impl Pacer {
+    /// Something is to be shown: the delay to schedule, or `None` when a paint is on its way.
+    fn want(&mut self, now: Instant) -> Option<Duration> {
+        if self.scheduled {
+            return None;
+        }
+        self.scheduled = true;
+        let since = self.painted.map_or(self.interval, |at| now.saturating_duration_since(at));
+        Some(self.interval.saturating_sub(since).max(SOON))
+    }
+
+    /// A paint begins: whatever comes from now on needs another one.
+    fn begin(&mut self, now: Instant) {
+        self.scheduled = false;
+        self.painted = Some(now);
+    }
+}
+
+#[derive(Debug)]
+struct Shared {
+    pacer: Pacer,
+    context: Option<Context>,
+}
+
+/// Asks a window to paint, from any thread. Made before the window, so that a node can hold it; it
+/// does nothing until the window is there. Clones share one pace.
+#[derive(Debug, Clone)]
+pub struct RepaintHandle {
+    shared: Arc<Mutex<Shared>>,
+}
+
+impl Default for RepaintHandle {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl RepaintHandle {
+    /// A handle without a window yet.
+    pub fn new() -> Self {
+        let pacer = Pacer { interval: INTERVAL, scheduled: false, painted: None };
+        Self { shared: Arc::new(Mutex::new(Shared { pacer, context: None })) }
+    }
+
+    /// A new picture lies in a slot, or the snapshot changed. Cheap; call it for each.
+    pub fn frame_arrived(&self) {
+        let mut shared = self.lock();
+        let Some(context) = shared.context.clone() else { return };
+        let delay = shared.pacer.want(Instant::now());
+        // egui's lock is taken below, and a painting window calls `begin` while it may hold that.
+        drop(shared);
+        if let Some(delay) = delay {
+            context.request_repaint_after_for(delay, ViewportId::ROOT);
+        }
+    }
+
+    /// The window exists; `software` halves the rate.
+    pub(crate) fn attach(&self, context: &Context, software: bool) {
+        let mut shared = self.lock();
+        shared.pacer.interval = if software { INTERVAL_SOFTWARE } else { INTERVAL };
+        shared.context = Some(context.clone());
+        drop(shared);
+        self.frame_arrived();
+    }
+
+    /// The window begins to paint (or notices that it is hidden).
+    pub(crate) fn begin(&self) {
+        self.lock().pacer.begin(Instant::now());
+    }
+
+    /// The time between two frames of an animation.
+    pub(crate) fn interval(&self) -> Duration {
+        self.lock().pacer.interval.max(INTERVAL_SOFTWARE)
+    }
+
+    /// The window is gone.
+    pub(crate) fn detach(&self) {
+        self.lock().context = None;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Asks a window to close, from any thread: for Ctrl-C in the terminal.
+#[derive(Debug, Clone, Default)]
+pub struct CloseHandle {
+    shared: Arc<Mutex<Closing>>,
+}
+
+#[derive(Debug, Default)]
+struct Closing {
+    asked: bool,
+    context: Option<Context>,
+}
+
+impl CloseHandle {
+    /// A handle without a window yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Makes [`run`](crate::run) return soon; also when called before the window opened.
+    pub fn close(&self) {
+        let context = {
+            let mut closing = self.lock();
+            closing.asked = true;
+            closing.context.clone()
+        };
+        if let Some(context) = context {
+            context.send_viewport_cmd_to(ViewportId::ROOT, ViewportCommand::Close);
+        }
+    }
+
+    /// Whether [`close`](Self::close) was called.
+    pub fn is_closing(&self) -> bool {
+        self.lock().asked
+    }
+
+    pub(crate) fn attach(&self, context: &Context) {
+        self.lock().context = Some(context.clone());
+        if self.is_closing() {
+            self.close();
+        }
+    }
+
+    pub(crate) fn detach(&self) {
+        self.lock().context = None;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Closing> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pacer() -> Pacer {
+        Pacer { interval: INTERVAL, scheduled: false, painted: None }
+    }
+
+    #[test]
+    fn the_first_picture_is_painted_at_once() {
+        assert_eq!(pacer().want(Instant::now()), Some(SOON));
+    }
+
+    #[test]
+    fn many_pictures_before_a_paint_ask_for_one_paint() {
+        let (mut pacer, now) = (pacer(), Instant::now());
+        assert!(pacer.want(now).is_some());
+        assert_eq!(pacer.want(now), None);
+        assert_eq!(pacer.want(now + Duration::from_secs(1)), None);
+        pacer.begin(now + Duration::from_secs(1));
+        assert!(pacer.want(now + Duration::from_secs(1)).is_some());
+    }
+
+    #[test]
+    fn a_picture_right_after_a_paint_waits_for_the_rest_of_the_interval() {
+        let (mut pacer, now) = (pacer(), Instant::now());
+        pacer.begin(now);
+        let early = now + Duration::from_millis(5);
+        assert_eq!(pacer.want(early), Some(INTERVAL - Duration::from_millis(5)));
+        pacer.begin(now);
+        assert_eq!(pacer.want(now + Duration::from_secs(9)), Some(SOON));
+    }
+
+    #[test]
+    fn pictures_at_any_rate_never_paint_more_than_sixty_times_a_second() {
+        let (mut pacer, start) = (pacer(), Instant::now());
+        let (mut due, mut paints) = (None, 0);
+        for step in 0..10_000 {
+            let now = start + Duration::from_micros(step * 100);
+            if due.is_some_and(|at| at <= now) {
+                due = None;
+                paints += 1;
+                pacer.begin(now);
+            }
+            if let Some(delay) = pacer.want(now) {
+                due = Some(now + delay);
+            }
+        }
+        assert!((58..=60).contains(&paints), "{paints} paints in a second");
+    }
+
+    #[test]
+    fn closing_before_the_window_opened_is_remembered() {
+        let handle = CloseHandle::new();
+        handle.clone().close();
+        assert!(handle.is_closing());
+    }
+}

@@ -1,0 +1,237 @@
+//! One camera's tile: picture, truth badge, caption, or a notice where there is no living picture.
+
+use std::time::Duration;
+
+use eframe::egui::accesskit::Role;
+use eframe::egui::{
+    Align2, EventFilter, Id, Rect, Response, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo, pos2,
+    vec2,
+};
+use lanlens_model::{CameraId, CameraView, TileState};
+
+use crate::picture::{self, Picture, Shade};
+use crate::theme::{self, BUTTON_RADIUS, Palette, TILE_RADIUS};
+use crate::words::{self, Notice, Tone};
+use crate::{draw, icons};
+
+/// Where a tile stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Grid,
+    /// The large one.
+    Focus,
+    /// Beside the large one: the name only.
+    Strip,
+}
+
+/// What a tile shows.
+pub(crate) struct Tile<'a> {
+    pub(crate) camera: &'a CameraView,
+    pub(crate) picture: Option<Picture>,
+    /// In its state.
+    pub(crate) elapsed: Duration,
+    pub(crate) selected: bool,
+    pub(crate) place: Place,
+    pub(crate) shade: &'a Shade,
+    /// Between two paints of the spinner.
+    pub(crate) tick: Duration,
+}
+
+/// What somebody did to a tile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TileAct {
+    Select,
+    /// Into focus, or out of it.
+    ToggleFocus,
+}
+
+/// The widget of a camera's tile; only one of them is painted at a time.
+pub(crate) fn tile_id(camera: CameraId) -> Id {
+    Id::unique(("tile", camera))
+}
+
+/// Narrower tiles show fewer figures, points.
+const WIDE: f32 = 270.0;
+/// Narrower still: the name only.
+const NARROW: f32 = 190.0;
+/// How bright the last picture stays while it does not move.
+const LIGHT_STALLED: u8 = 105;
+/// And while the connection is gone.
+const LIGHT_LOST: u8 = 55;
+
+impl Tile<'_> {
+    /// Paints the tile and reacts to the mouse.
+    pub(crate) fn ui(self, ui: &mut Ui, rect: Rect) -> Option<TileAct> {
+        let id = tile_id(self.camera.id);
+        let response = ui.interact(rect, id, Sense::click());
+        let label = format!("{}, {}", self.camera.name, words::state_label(&self.camera.state));
+        response.widget_info(|| WidgetInfo::selected(Role::Button, true, self.selected, &label));
+        // Arrows and Escape are the window's: they move the selection, not egui's focus.
+        let filter = EventFilter {
+            horizontal_arrows: true,
+            vertical_arrows: true,
+            escape: true,
+            ..EventFilter::default()
+        };
+        ui.memory_mut(|memory| memory.set_focus_lock_filter(id, filter));
+        if ui.is_rect_visible(rect) {
+            self.paint(ui, rect, &response);
+        }
+        if response.double_clicked() || self.corner_button(ui, rect, &response) {
+            return Some(TileAct::ToggleFocus);
+        }
+        let chosen = response.clicked() || response.gained_focus();
+        (chosen && !self.selected).then_some(TileAct::Select)
+    }
+
+    fn paint(&self, ui: &Ui, rect: Rect, response: &Response) {
+        let (painter, palette) = (ui.painter(), Palette::of(ui));
+        painter.rect_filled(rect, TILE_RADIUS, palette.card);
+        if let Some(picture) = self.picture {
+            picture::paint(painter, rect, picture, TILE_RADIUS, self.light());
+        }
+        if let Some(notice) = words::notice(&self.camera.state, self.elapsed) {
+            self.notice(ui, rect, &notice);
+        }
+        self.caption(ui, rect);
+        self.badge(ui, rect);
+        let (width, color) = match (self.selected && self.place != Place::Strip, response.hovered())
+        {
+            (true, _) => (2.0, palette.accent),
+            (false, true) => (1.0, palette.text_faint),
+            (false, false) => (1.0, palette.tile_border),
+        };
+        painter.rect_stroke(rect, TILE_RADIUS, Stroke::new(width, color), StrokeKind::Inside);
+    }
+
+    fn light(&self) -> u8 {
+        match self.camera.state {
+            TileState::Live => 255,
+            TileState::Stalled { .. } => LIGHT_STALLED,
+            _ => LIGHT_LOST,
+        }
+    }
+
+    fn notice(&self, ui: &Ui, rect: Rect, notice: &Notice) {
+        let (painter, palette) = (ui.painter(), self.palette(ui));
+        let small = self.place == Place::Strip || rect.width() < NARROW;
+        let center = rect.center() - vec2(0.0, if small { 10.0 } else { 22.0 });
+        match notice.icon {
+            Some(icon) => {
+                let size = if small { 20.0 } else { 30.0 };
+                let square = Rect::from_center_size(center, Vec2::splat(size));
+                draw::icon(painter, square, icon, size, palette.text_faint);
+            }
+            None => {
+                let radius = if small { 9.0 } else { 16.0 };
+                draw::spinner(painter, center, radius, ui.input(|input| input.time), palette);
+                ui.ctx().request_repaint_after(self.tick);
+            }
+        }
+        if small {
+            return;
+        }
+        let width = rect.width() - 24.0;
+        let at = (center + vec2(0.0, 36.0), Align2::CENTER_CENTER);
+        draw::text(painter, at, notice.title, theme::medium(theme::BODY), palette.text_soft, width);
+        let faint = if self.picture.is_some() { palette.text_soft } else { palette.text_faint };
+        let at = (center + vec2(0.0, 56.0), Align2::CENTER_CENTER);
+        draw::text(painter, at, &notice.detail, theme::regular(12.0), faint, width);
+    }
+
+    /// Text over a picture is light in both themes.
+    fn palette(&self, ui: &Ui) -> &'static Palette {
+        if self.picture.is_some() { theme::over_picture() } else { Palette::of(ui) }
+    }
+
+    fn caption(&self, ui: &Ui, rect: Rect) {
+        let painter = ui.painter();
+        let small = self.place == Place::Strip || rect.width() < NARROW;
+        let (pad, size) = if small { (10.0, 12.0) } else { (14.0, 14.5) };
+        let stats =
+            self.camera.stats.as_ref().filter(|_| !small && self.camera.state == TileState::Live);
+        if self.picture.is_some() {
+            let height: f32 = if small { 46.0 } else { 92.0 };
+            self.shade.paint(painter, rect, height.min(rect.height()), TILE_RADIUS);
+        }
+        let palette = Palette::of(ui);
+        let (name_color, soft) = if self.picture.is_some() {
+            (theme::OVER_PICTURE, theme::OVER_PICTURE_SOFT)
+        } else {
+            (palette.text_soft, palette.text_faint)
+        };
+        let base = rect.bottom() - if small { 8.0 } else { 11.0 };
+        let name_base = if stats.is_some() { base - 17.0 } else { base };
+        let width = rect.width() - 2.0 * pad;
+        let at = (pos2(rect.left() + pad, name_base), Align2::LEFT_BOTTOM);
+        draw::text(painter, at, &self.camera.name, theme::semibold(size), name_color, width);
+        let Some(stats) = stats else { return };
+        let (tone, latency) = words::latency(stats);
+        let at = (pos2(rect.right() - pad, base), Align2::RIGHT_BOTTOM);
+        let shown = draw::text(painter, at, &latency, theme::medium(theme::STATS), soft, width);
+        let center = pos2(shown.left() - 9.0, shown.center().y);
+        draw::dot(painter, center, tone.color(theme::over_picture()));
+        let parts = if rect.width() < WIDE { 2 } else { 3 };
+        let left = center.x - 10.0 - (rect.left() + pad);
+        let at = (pos2(rect.left() + pad, base), Align2::LEFT_BOTTOM);
+        draw::text(
+            painter,
+            at,
+            &words::figures(stats, parts),
+            theme::regular(theme::STATS),
+            soft,
+            left,
+        );
+    }
+
+    /// LIVE only while the snapshot says so. The strip shows only what is wrong.
+    fn badge(&self, ui: &Ui, rect: Rect) {
+        let words = match &self.camera.state {
+            TileState::Live if self.place != Place::Strip => "LIVE".to_owned(),
+            TileState::Stalled { .. } => {
+                let since =
+                    words::stalled_for(&self.camera.state, self.elapsed).unwrap_or_default();
+                format!("STALLED {}", words::duration(since))
+            }
+            TileState::Lost(_) | TileState::Connecting if self.picture.is_some() => {
+                "RECONNECTING".to_owned()
+            }
+            _ => return,
+        };
+        let painter = ui.painter();
+        let color = theme::OVER_PICTURE;
+        let galley = draw::line(painter, &words, theme::semibold(10.5), color, rect.width());
+        let size = vec2(galley.size().x + 23.0, 21.0);
+        let plate = Rect::from_min_size(rect.min + Vec2::splat(10.0), size);
+        painter.rect_filled(plate, 6, theme::OVER_PICTURE_PLATE);
+        let tone = Tone::of(&self.camera.state).color(theme::over_picture());
+        draw::dot(painter, pos2(plate.left() + 10.0, plate.center().y), tone);
+        let at = pos2(plate.left() + 17.0, plate.center().y - galley.size().y / 2.0);
+        painter.galley(at, galley, color);
+    }
+
+    /// The button in the upper corner of the tile under the pointer.
+    fn corner_button(&self, ui: &Ui, rect: Rect, tile: &Response) -> bool {
+        let (icon, does) = match self.place {
+            Place::Grid => (icons::CORNERS_OUT, "Focus"),
+            Place::Focus => (icons::CORNERS_IN, "Back to the grid"),
+            Place::Strip => return false,
+        };
+        let button = Rect::from_min_size(
+            pos2(rect.right() - 10.0 - 28.0, rect.top() + 9.0),
+            Vec2::splat(28.0),
+        );
+        if !tile.contains_pointer() && !tile.has_focus() {
+            return false;
+        }
+        let response = ui.interact(button, tile.id.with("focus"), Sense::click());
+        let label = format!("{does}: {}", self.camera.name);
+        response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &label));
+        let hot = response.hovered() || response.has_focus();
+        let color = if hot { theme::OVER_PICTURE } else { theme::OVER_PICTURE_SOFT };
+        ui.painter().rect_filled(button, BUTTON_RADIUS, theme::OVER_PICTURE_PLATE);
+        draw::icon(ui.painter(), button, icon, 15.0, color);
+        draw::focus_ring(ui, button, &response);
+        response.on_hover_text(does).clicked()
+    }
+}

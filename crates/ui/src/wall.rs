@@ -1,0 +1,254 @@
+//! What the window keeps of each camera from paint to paint: its place, its texture, how long it has
+//! been in its state, and whether it can be seen.
+
+use std::collections::BTreeMap;
+use std::mem::{Discriminant, discriminant};
+use std::sync::Arc;
+use std::time::Duration;
+
+use eframe::egui::Context;
+use lanlens_model::{CameraId, CameraView, Command, Snapshot, TileState, limits};
+
+use crate::grid::ASPECT_DEFAULT;
+use crate::picture::Picture;
+use crate::port::UiPort;
+use crate::video::VideoTexture;
+use crate::words;
+
+/// One camera's.
+struct Entry {
+    texture: Option<VideoTexture>,
+    aspect: f32,
+    state: Discriminant<TileState>,
+    /// On egui's clock, seconds.
+    since: f64,
+    /// Painted somewhere in this pass.
+    seen: bool,
+    /// What the node was told last. It decodes until told otherwise.
+    told_visible: bool,
+}
+
+/// All cameras'.
+#[derive(Default)]
+pub(crate) struct Wall {
+    entries: BTreeMap<CameraId, Entry>,
+    /// Of this pass, in the order of their tiles.
+    cameras: Vec<Arc<CameraView>>,
+    now: f64,
+}
+
+impl Wall {
+    /// A pass begins. `order` gains the cameras that are new; with `only_watched`, cameras that
+    /// nobody asked for get no tile.
+    pub(crate) fn begin(
+        &mut self,
+        snapshot: &Snapshot,
+        order: &mut Vec<CameraId>,
+        only_watched: bool,
+        now: f64,
+    ) {
+        self.now = now;
+        self.entries.retain(|id, _| snapshot.cameras.contains_key(id));
+        for camera in snapshot.cameras.values() {
+            self.note(camera);
+        }
+        remember(snapshot, order);
+        self.cameras = order
+            .iter()
+            .filter_map(|id| snapshot.cameras.get(id))
+            .filter(|camera| !(only_watched && camera.state == TileState::Idle))
+            .cloned()
+            .collect();
+    }
+
+    fn note(&mut self, camera: &CameraView) {
+        let (state, now) = (discriminant(&camera.state), self.now);
+        let entry = self.entries.entry(camera.id).or_insert_with(|| Entry {
+            texture: None,
+            aspect: ASPECT_DEFAULT,
+            state,
+            since: now,
+            seen: false,
+            told_visible: true,
+        });
+        entry.seen = false;
+        if entry.state != state {
+            (entry.state, entry.since) = (state, now);
+        }
+        if !shows_picture(&camera.state) {
+            entry.texture = None;
+        }
+        if let Some(stats) = camera.stats.as_ref().filter(|s| s.width > 0 && s.height > 0) {
+            entry.aspect = stats.width as f32 / stats.height as f32;
+        }
+    }
+
+    /// The cameras with a tile, in order.
+    pub(crate) fn cameras(&self) -> &[Arc<CameraView>] {
+        &self.cameras
+    }
+
+    /// The place of a camera among the tiles.
+    pub(crate) fn index(&self, id: CameraId) -> Option<usize> {
+        self.cameras.iter().position(|camera| camera.id == id)
+    }
+
+    /// Width over height of each tile's picture, in order.
+    pub(crate) fn aspects(&self) -> Vec<f32> {
+        let aspect = |id| self.entries.get(id).map_or(ASPECT_DEFAULT, |entry| entry.aspect);
+        self.cameras.iter().map(|camera| aspect(&camera.id)).collect()
+    }
+
+    /// How long a camera has been in its state, as far as this window saw.
+    pub(crate) fn elapsed(&self, id: CameraId) -> Duration {
+        let since = self.entries.get(&id).map_or(self.now, |entry| entry.since);
+        Duration::try_from_secs_f64(self.now - since).unwrap_or_default()
+    }
+
+    /// The picture of a camera that is painted now: takes the newest frame from its slot, if any.
+    pub(crate) fn picture(
+        &mut self,
+        context: &Context,
+        port: &dyn UiPort,
+        camera: &CameraView,
+    ) -> Option<Picture> {
+        let entry = self.entries.get_mut(&camera.id)?;
+        entry.seen = true;
+        if !shows_picture(&camera.state) {
+            return None;
+        }
+        if let Some(frame) = port.slot(camera.id).and_then(|slot| slot.take()) {
+            match &mut entry.texture {
+                Some(texture) => texture.update(context, &frame),
+                none => *none = Some(VideoTexture::new(context, &camera.id.to_string(), &frame)),
+            }
+        }
+        let picture = entry.texture.as_ref()?.picture();
+        entry.aspect = picture.aspect;
+        Some(picture)
+    }
+
+    /// A pass ends: tells which cameras came into sight or left it. With `hidden` none is in sight.
+    pub(crate) fn tell_visible(&mut self, port: &dyn UiPort, hidden: bool) {
+        for (id, entry) in &mut self.entries {
+            let visible = entry.seen && !hidden;
+            if visible != entry.told_visible {
+                entry.told_visible = visible;
+                port.send(Command::SetVisible(*id, visible));
+            }
+        }
+    }
+
+    /// When some tile's words read differently, if ever.
+    pub(crate) fn changes_in(&self) -> Option<Duration> {
+        let changes =
+            |camera: &Arc<CameraView>| words::changes_in(&camera.state, self.elapsed(camera.id));
+        self.cameras.iter().filter_map(changes).min()
+    }
+}
+
+/// Whether the last picture may stay in sight (dimmed, where it doesn't move). Where leave is
+/// missing or was withdrawn it goes at once.
+fn shows_picture(state: &TileState) -> bool {
+    matches!(
+        state,
+        TileState::Live | TileState::Stalled { .. } | TileState::Lost(_) | TileState::Connecting
+    )
+}
+
+/// Appends new cameras to the order. At the limit those that are not there now are forgotten first.
+fn remember(snapshot: &Snapshot, order: &mut Vec<CameraId>) {
+    for id in snapshot.cameras.keys() {
+        if !order.contains(id) {
+            order.push(*id);
+        }
+    }
+    let mut excess = order.len().saturating_sub(limits::CAMERAS_MAX);
+    order.retain(|id| {
+        let forget = excess > 0 && !snapshot.cameras.contains_key(id);
+        excess -= usize::from(forget);
+        !forget
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use lanlens_model::{DeviceId, Epoch, NodeId};
+
+    use super::*;
+
+    fn id(n: u8) -> CameraId {
+        CameraId::new(DeviceId::from_bytes([n; 16]), "pattern")
+    }
+
+    fn snapshot(cameras: &[(u8, TileState)]) -> Snapshot {
+        let view = |n: u8, state: &TileState| CameraView {
+            id: id(n),
+            name: format!("camera {n}"),
+            node: NodeId::new(DeviceId::from_bytes([n; 16]), "camera"),
+            epoch: Epoch(1),
+            addresses: Vec::new(),
+            state: state.clone(),
+            access: None,
+            linked: true,
+            stats: None,
+        };
+        let cameras =
+            cameras.iter().map(|(n, state)| (id(*n), Arc::new(view(*n, state)))).collect();
+        Snapshot { cameras, ..Snapshot::default() }
+    }
+
+    fn ids(wall: &Wall) -> Vec<CameraId> {
+        wall.cameras().iter().map(|camera| camera.id).collect()
+    }
+
+    #[test]
+    fn a_camera_keeps_its_place_when_others_come_and_when_it_returns() {
+        let (mut wall, mut order) = (Wall::default(), Vec::new());
+        wall.begin(&snapshot(&[(5, TileState::Live)]), &mut order, false, 0.0);
+        wall.begin(
+            &snapshot(&[(1, TileState::Live), (5, TileState::Live)]),
+            &mut order,
+            false,
+            1.0,
+        );
+        assert_eq!(ids(&wall), [id(5), id(1)]);
+        wall.begin(&snapshot(&[(1, TileState::Live)]), &mut order, false, 2.0);
+        wall.begin(
+            &snapshot(&[(1, TileState::Live), (5, TileState::Offline)]),
+            &mut order,
+            false,
+            3.0,
+        );
+        assert_eq!(ids(&wall), [id(5), id(1)]);
+    }
+
+    #[test]
+    fn the_remembered_order_is_bounded_and_keeps_the_cameras_that_are_there() {
+        let mut order: Vec<CameraId> = (0..limits::CAMERAS_MAX)
+            .map(|n| CameraId::new(DeviceId::from_bytes([9; 16]), &n.to_string()))
+            .collect();
+        remember(&snapshot(&[(1, TileState::Live), (2, TileState::Live)]), &mut order);
+        assert_eq!(order.len(), limits::CAMERAS_MAX);
+        assert!(order.ends_with(&[id(1), id(2)]) || order.ends_with(&[id(2), id(1)]));
+    }
+
+    #[test]
+    fn time_in_a_state_starts_anew_with_the_state_not_with_its_numbers() {
+        let (mut wall, mut order) = (Wall::default(), Vec::new());
+        let stalled = |since_ms| snapshot(&[(1, TileState::Stalled { since_ms })]);
+        wall.begin(&stalled(700), &mut order, false, 10.0);
+        wall.begin(&stalled(900), &mut order, false, 12.0);
+        assert_eq!(wall.elapsed(id(1)), Duration::from_secs(2));
+        wall.begin(&snapshot(&[(1, TileState::Live)]), &mut order, false, 13.0);
+        assert_eq!(wall.elapsed(id(1)), Duration::ZERO);
+    }
+
+    #[test]
+    fn cameras_that_nobody_asked_for_have_no_tile_in_a_limited_viewer() {
+        let (mut wall, mut order) = (Wall::default(), Vec::new());
+        let all = snapshot(&[(1, TileState::Idle), (2, TileState::Live)]);
+        wall.begin(&all, &mut order, true, 0.0);
+        assert_eq!(ids(&wall), [id(2)]);
+    }
+}

@@ -1,0 +1,154 @@
+//! A window under test: cameras by hand, commands in a list, found by label.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::sync::{Arc, Mutex};
+
+use eframe::egui::{self, Vec2};
+use egui_kittest::Harness;
+use lanlens_media::{CaptureTime, FramePool, LatestSlot, VideoFrame};
+use lanlens_model::{
+    CameraId, CameraView, Command, DeviceId, Epoch, Layer, MediaKind, NodeId, Percentiles,
+    Snapshot, StreamStats, TileState,
+};
+use lanlens_ui::{CloseHandle, RepaintHandle, SystemFonts, UiPort, ViewerApp, ViewerOptions};
+
+type Slot = Arc<LatestSlot<Arc<VideoFrame>>>;
+
+/// What the window sees; tests change it between passes.
+#[derive(Clone, Default)]
+pub struct World {
+    inner: Arc<Mutex<Inner>>,
+}
+
+#[derive(Default)]
+struct Inner {
+    snapshot: Arc<Snapshot>,
+    slots: Vec<(CameraId, Slot)>,
+    commands: Vec<Command>,
+}
+
+pub fn id(n: usize) -> CameraId {
+    CameraId::new(DeviceId::from_bytes([n as u8; 16]), "test")
+}
+
+pub fn view(n: usize, name: &str, state: TileState) -> CameraView {
+    let device = DeviceId::from_bytes([n as u8; 16]);
+    CameraView {
+        id: id(n),
+        name: name.into(),
+        node: NodeId::new(device, "camera"),
+        epoch: Epoch(1),
+        addresses: vec![([192, 168, 1, 20], 17470).into()],
+        stats: (state == TileState::Live).then(stats),
+        state,
+        access: None,
+        linked: true,
+    }
+}
+
+fn stats() -> StreamStats {
+    StreamStats {
+        kind: MediaKind::Video,
+        fps: 30.0,
+        frames_decoded: 1,
+        frames_dropped: 0,
+        freezes: 0,
+        frozen_ms: 0,
+        keyframe_requests: 0,
+        packets_lost: 0,
+        kbps: 1900.0,
+        layer: Layer::High,
+        width: 64,
+        height: 36,
+        latency_ms: Some(Percentiles { p50: 62.0, p95: 70.0, p99: 80.0, n: 30 }),
+        rtt_ms: None,
+    }
+}
+
+/// A frame of one grey.
+pub fn frame(luma: u8) -> Arc<VideoFrame> {
+    let mut frame = FramePool::new().frame(64, 36, CaptureTime::now());
+    let [y, u, v] = frame.planes_mut();
+    y.fill(luma);
+    u.fill(128);
+    v.fill(128);
+    Arc::new(frame)
+}
+
+impl World {
+    /// `count` live cameras: camera 0, camera 1, …
+    pub fn live(count: usize) -> Self {
+        let world = Self::default();
+        world.set((0..count).map(|n| view(n, &format!("camera {n}"), TileState::Live)).collect());
+        world
+    }
+
+    /// Exactly these cameras are there from now on.
+    pub fn set(&self, cameras: Vec<CameraView>) {
+        let mut inner = self.inner.lock().unwrap();
+        inner.slots = cameras.iter().map(|camera| (camera.id, Slot::default())).collect();
+        let cameras = cameras.into_iter().map(|camera| (camera.id, Arc::new(camera))).collect();
+        inner.snapshot = Arc::new(Snapshot { cameras, ..Snapshot::default() });
+    }
+
+    pub fn slot_of(&self, n: usize) -> Slot {
+        self.slot(id(n)).unwrap()
+    }
+
+    /// What was sent since the last call.
+    pub fn commands(&self) -> Vec<Command> {
+        std::mem::take(&mut self.inner.lock().unwrap().commands)
+    }
+}
+
+impl UiPort for World {
+    fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.inner.lock().unwrap().snapshot)
+    }
+
+    fn slot(&self, camera: CameraId) -> Option<Slot> {
+        let inner = self.inner.lock().unwrap();
+        inner.slots.iter().find(|(id, _)| *id == camera).map(|(_, slot)| Arc::clone(slot))
+    }
+
+    fn send(&self, command: Command) {
+        self.inner.lock().unwrap().commands.push(command);
+    }
+}
+
+/// Fonts that are the same on every machine: those shipped, and a few glyphs of other scripts.
+pub fn fonts() -> SystemFonts {
+    let mut database = fontdb::Database::new();
+    database.load_fonts_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fonts"));
+    assert!(!database.is_empty());
+    SystemFonts::from_database(database)
+}
+
+pub type Window = Harness<'static, Option<ViewerApp>>;
+
+/// A window of 1200×760 points.
+pub fn window(world: &World, options: ViewerOptions) -> Window {
+    window_of(world, options, fonts(), Vec2::new(1200.0, 760.0))
+}
+
+pub fn window_of(world: &World, options: ViewerOptions, fonts: SystemFonts, size: Vec2) -> Window {
+    let (world, mut fonts) = (world.clone(), Some(fonts));
+    let show = move |ui: &mut egui::Ui, app: &mut Option<ViewerApp>| {
+        // The fonts are there from the pass after the one that installs them.
+        let Some(app) = app else {
+            let handles = (RepaintHandle::new(), CloseHandle::new());
+            let (port, fonts) = (Box::new(world.clone()), fonts.take().unwrap());
+            *app = Some(ViewerApp::new(ui.ctx(), &options, fonts, port, handles));
+            return;
+        };
+        app.show(ui);
+    };
+    let mut window = Harness::builder().with_size(size).wgpu().build_ui_state(show, None);
+    settle(&mut window);
+    window
+}
+
+/// Lets the window come to rest (a spinner never does).
+pub fn settle(window: &mut Window) {
+    window.run_steps(4);
+}

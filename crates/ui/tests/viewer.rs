@@ -1,0 +1,276 @@
+//! What a person, or a screen reader, finds in the window and what keys and clicks do.
+
+mod common;
+
+use common::{World, frame, id, settle, view, window};
+use eframe::egui::{Event, Key, PointerButton};
+use egui_kittest::kittest::{NodeT, Queryable};
+use lanlens_model::{Command, LostReason, TileState};
+use lanlens_ui::ViewerOptions;
+
+/// The tile's label, not the list's.
+fn tile(n: usize) -> String {
+    format!("camera {n}, live")
+}
+
+#[test]
+fn every_camera_has_a_tile_and_the_header_counts_them() {
+    for count in [1, 4, 9] {
+        let window = window(&World::live(count), ViewerOptions::default());
+        for n in 0..count {
+            window.get_by_label(&tile(n));
+        }
+        window.get_by_label(&format!("{count} live"));
+        assert!(window.query_by_label("Looking for cameras on your network").is_none());
+    }
+}
+
+#[test]
+fn without_cameras_the_window_says_what_to_do() {
+    let window = window(&World::default(), ViewerOptions::default());
+    window.get_by_label("Looking for cameras on your network");
+    window.get_by_label_contains("lanlens-camera");
+    assert!(window.query_by_label_contains("0 live").is_none());
+}
+
+#[test]
+fn a_limited_viewer_says_what_it_is_limited_to_and_what_else_is_there() {
+    let world = World::default();
+    world.set(vec![view(1, "Garage", TileState::Idle)]);
+    let options = ViewerOptions { only: vec!["Kitchen".into()], ..ViewerOptions::default() };
+    let window = window(&world, options);
+    window.get_by_label("Only Kitchen");
+    window.get_by_label("Looking for Kitchen");
+    window.get_by_label_contains("Garage");
+    assert!(window.query_by_label("Garage, not watched").is_none());
+}
+
+#[test]
+fn tiles_fill_the_window_without_overlapping() {
+    let window = window(&World::live(9), ViewerOptions::default());
+    let tiles: Vec<_> = (0..9).map(|n| window.get_by_label(&tile(n)).rect()).collect();
+    for (n, rect) in tiles.iter().enumerate() {
+        assert!((rect.aspect_ratio() - 16.0 / 9.0).abs() < 0.01);
+        assert!(tiles[..n].iter().all(|other| !other.intersects(*rect)));
+    }
+    assert!(tiles.iter().map(|rect| rect.area()).sum::<f32>() > 0.6 * 940.0 * 670.0);
+}
+
+#[test]
+fn enter_focuses_and_escape_returns() {
+    let mut window = window(&World::live(4), ViewerOptions::default());
+    let before = window.get_by_label(&tile(0)).rect();
+    window.key_press(Key::ArrowRight);
+    settle(&mut window);
+    window.key_press(Key::Enter);
+    settle(&mut window);
+    let focused = window.get_by_label(&tile(0)).rect();
+    assert!(focused.width() > 1.5 * before.width());
+    assert!(window.get_by_label(&tile(1)).rect().width() < 200.0);
+    window.key_press(Key::Escape);
+    settle(&mut window);
+    assert_eq!(window.get_by_label(&tile(0)).rect(), before);
+}
+
+#[test]
+fn arrows_move_one_tile_at_a_time_from_the_first() {
+    let mut window = window(&World::live(4), ViewerOptions::default());
+    let selected = |window: &common::Window| {
+        (0..4).find(|n| {
+            let node = window.get_by_label(&tile(*n));
+            node.accesskit_node().toggled() == Some(eframe::egui::accesskit::Toggled::True)
+        })
+    };
+    assert_eq!(selected(&window), None);
+    let moves = [(Key::ArrowRight, 0), (Key::ArrowRight, 1), (Key::ArrowDown, 3), (Key::ArrowLeft, 2), (Key::ArrowUp, 0)];
+    for (key, expected) in moves {
+        window.key_press(key);
+        settle(&mut window);
+        assert_eq!(selected(&window), Some(expected), "{key:?}");
+    }
+}
+
+#[test]
+fn in_focus_the_arrows_go_to_the_next_camera() {
+    let mut window = window(&World::live(3), ViewerOptions::default());
+    for key in [Key::ArrowRight, Key::Enter, Key::ArrowRight] {
+        window.key_press(key);
+        settle(&mut window);
+    }
+    assert!(window.get_by_label(&tile(1)).rect().width() > 600.0);
+    assert!(window.get_by_label(&tile(0)).rect().width() < 200.0);
+}
+
+/// Two clicks in one pass each, closer together than the time of a double click.
+fn double_click(window: &mut common::Window, label: &str) {
+    let pos = window.get_by_label(label).rect().center();
+    window.event(Event::PointerMoved(pos));
+    window.step();
+    for pressed in [true, false, true, false] {
+        let (button, modifiers) = (PointerButton::Primary, Default::default());
+        window.event(Event::PointerButton { pos, button, pressed, modifiers });
+    }
+    settle(window);
+}
+
+#[test]
+fn a_double_click_focuses_and_another_returns() {
+    let mut window = window(&World::live(4), ViewerOptions::default());
+    let before = window.get_by_label(&tile(2)).rect();
+    double_click(&mut window, &tile(2));
+    assert!(window.get_by_label(&tile(2)).rect().width() > 1.5 * before.width());
+    double_click(&mut window, &tile(2));
+    assert_eq!(window.get_by_label(&tile(2)).rect(), before);
+}
+
+#[test]
+fn f5_and_the_button_look_again() {
+    let world = World::live(1);
+    let mut window = window(&world, ViewerOptions::default());
+    world.commands();
+    window.key_press(Key::F5);
+    settle(&mut window);
+    assert_eq!(world.commands(), [Command::Refresh]);
+    window.get_by_label("Look again").click();
+    settle(&mut window);
+    assert_eq!(world.commands(), [Command::Refresh]);
+}
+
+#[test]
+fn enter_on_a_button_presses_the_button_and_focuses_no_camera() {
+    let world = World::live(2);
+    let mut window = window(&world, ViewerOptions::default());
+    world.commands();
+    let before = window.get_by_label(&tile(0)).rect();
+    window.get_by_label("Look again").focus();
+    settle(&mut window);
+    window.key_press(Key::Enter);
+    settle(&mut window);
+    assert_eq!(world.commands(), [Command::Refresh]);
+    assert_eq!(window.get_by_label(&tile(0)).rect(), before);
+}
+
+#[test]
+fn a_camera_that_stalls_is_not_called_live_any_more() {
+    let world = World::live(2);
+    let mut window = window(&world, ViewerOptions::default());
+    world.set(vec![
+        view(0, "camera 0", TileState::Stalled { since_ms: 800 }),
+        view(1, "camera 1", TileState::Live),
+    ]);
+    settle(&mut window);
+    window.get_by_label("camera 0, stalled");
+    assert!(window.query_by_label("camera 0, live").is_none());
+    window.get_by_label("1 live");
+    window.get_by_label("1 waiting");
+}
+
+#[test]
+fn every_state_has_its_own_words() {
+    let states = [
+        (TileState::Idle, "not watched"),
+        (TileState::Connecting, "connecting"),
+        (TileState::Waiting, "waiting for permission"),
+        (TileState::Denied, "permission denied"),
+        (TileState::Lost(LostReason::Unreachable), "reconnecting"),
+        (TileState::Offline, "offline"),
+    ];
+    let world = World::default();
+    world.set(states.iter().enumerate().map(|(n, (s, _))| view(n, "camera", s.clone())).collect());
+    let window = window(&world, ViewerOptions::default());
+    for (_, words) in states {
+        window.get_by_label(&format!("camera, {words}"));
+    }
+    assert!(window.query_by_label_contains("live").is_none());
+}
+
+#[test]
+fn a_camera_that_went_offline_keeps_its_place() {
+    let world = World::live(4);
+    let mut window = window(&world, ViewerOptions::default());
+    let before = window.get_by_label(&tile(1)).rect();
+    let mut cameras: Vec<_> =
+        (0..4).map(|n| view(n, &format!("camera {n}"), TileState::Live)).collect();
+    cameras[1].state = TileState::Offline;
+    world.set(cameras);
+    settle(&mut window);
+    assert_eq!(window.get_by_label("camera 1, offline").rect(), before);
+}
+
+#[test]
+fn a_focused_camera_that_leaves_the_list_gives_the_grid_back() {
+    let world = World::live(3);
+    let mut window = window(&world, ViewerOptions::default());
+    double_click(&mut window, &tile(2));
+    world.set((0..2).map(|n| view(n, &format!("camera {n}"), TileState::Live)).collect());
+    settle(&mut window);
+    assert!(window.get_by_label(&tile(0)).rect().width() > 400.0);
+    assert!(window.get_by_label(&tile(1)).rect().width() > 400.0);
+}
+
+#[test]
+fn a_frame_is_taken_from_its_slot_once_and_only_while_its_tile_may_show_it() {
+    let world = World::live(2);
+    let mut window = window(&world, ViewerOptions::default());
+    world.slot_of(0).put(frame(200));
+    settle(&mut window);
+    assert!(world.slot_of(0).take().is_none(), "taken by the tile");
+    world.set(vec![view(0, "camera 0", TileState::Denied)]);
+    world.slot_of(0).put(frame(200));
+    settle(&mut window);
+    assert!(world.slot_of(0).take().is_some(), "a denied tile shows nothing");
+}
+
+#[test]
+fn cameras_out_of_sight_are_reported_hidden_and_visible_again() {
+    let world = World::live(12);
+    let mut window = window(&world, ViewerOptions::default());
+    assert_eq!(world.commands(), [], "all are in sight, as the node assumes");
+    double_click(&mut window, &tile(0));
+    let hidden = world.commands();
+    assert!(!hidden.is_empty() && hidden.len() < 12, "the strip shows some of them: {hidden:?}");
+    assert!(hidden.contains(&Command::SetVisible(id(11), false)));
+    window.key_press(Key::Escape);
+    settle(&mut window);
+    assert_eq!(world.commands().len(), hidden.len());
+}
+
+#[test]
+fn the_list_can_be_closed_and_stays_closed_at_the_next_start() {
+    let home = tempfile::tempdir().unwrap();
+    let options = ViewerOptions { home: Some(home.path().into()), ..ViewerOptions::default() };
+    let row = "In the list: camera 0, live";
+    let mut first = window(&World::live(1), options.clone());
+    first.get_by_label(row);
+    first.get_by_label("Camera list").click();
+    settle(&mut first);
+    assert!(first.query_by_label(row).is_none());
+    if let Some(app) = first.state_mut() {
+        eframe::App::on_exit(app, None);
+    }
+    assert!(window(&World::live(1), options).query_by_label(row).is_none());
+}
+
+#[test]
+fn nothing_is_painted_again_while_nothing_changes() {
+    let mut window = window(&World::live(4), ViewerOptions::default());
+    settle(&mut window);
+    let delay = window.output().viewport_output.values().map(|v| v.repaint_delay).min();
+    assert_eq!(delay, Some(std::time::Duration::MAX));
+}
+
+#[test]
+fn only_what_turns_or_counts_asks_for_paints() {
+    let world = World::default();
+    let mut window = window(&world, ViewerOptions::default());
+    for (state, seconds) in [
+        (TileState::Connecting, 0.05),
+        (TileState::Stalled { since_ms: 500 }, 1.0),
+        (TileState::Offline, 60.0),
+    ] {
+        world.set(vec![view(0, "camera 0", state.clone())]);
+        settle(&mut window);
+        let delay = window.output().viewport_output.values().map(|v| v.repaint_delay).min().unwrap();
+        assert!(delay.as_secs_f64() <= seconds && delay.as_secs_f64() > seconds / 10.0, "{state:?}: {delay:?}");
+    }
+}

@@ -1,0 +1,125 @@
+//! A screen without a monitor: Xvfb, with screenshots and a polite way to close windows.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+use x11rb::connection::Connection;
+use x11rb::protocol::xproto::{
+    AtomEnum, ClientMessageEvent, ConnectionExt, EventMask, ImageFormat, Window,
+};
+use x11rb::rust_connection::RustConnection;
+
+use crate::picture::Picture;
+use crate::program::{Launch, Program};
+
+/// How long Xvfb may take to start, and a window to appear.
+const START_LIMIT: Duration = Duration::from_secs(20);
+/// How often a window is looked for.
+const WINDOW_POLL: Duration = Duration::from_millis(20);
+
+/// An X server of its own, 24 bits deep, ended when dropped.
+#[derive(Debug)]
+pub struct Display {
+    name: String,
+    connection: RustConnection,
+    root: Window,
+    size: (u16, u16),
+    runtime: TempDir,
+    _server: Program,
+}
+
+impl Display {
+    /// Starts a screen of this size on a free display number.
+    ///
+    /// # Errors
+    /// When Xvfb is missing or does not start.
+    pub fn start(width: u16, height: u16) -> Result<Self> {
+        let screen = format!("{width}x{height}x24");
+        let server = Launch::here("Xvfb")
+            .args(["-displayfd", "1", "-screen", "0", &screen, "-noreset", "-nolisten", "tcp"])
+            .start()
+            .context("starting Xvfb (package xvfb)")?;
+        let number = server.wait("its display number", START_LIMIT, |line| line.is_u64())?;
+        let name = format!(":{}", number.value);
+        let (connection, screen) = RustConnection::connect(Some(&name))?;
+        let root = connection.setup().roots.get(screen).context("Xvfb has no screen")?.root;
+        let runtime = tempfile::tempdir()?;
+        Ok(Self { name, connection, root, size: (width, height), runtime, _server: server })
+    }
+
+    /// Makes a program open its windows here.
+    #[must_use]
+    pub fn show(&self, launch: Launch) -> Launch {
+        launch
+            .env("DISPLAY", &self.name)
+            .env("XDG_RUNTIME_DIR", self.runtime.path())
+            .env("LIBGL_ALWAYS_SOFTWARE", "1")
+            .without_env("WAYLAND_DISPLAY")
+            .without_env("XAUTHORITY")
+    }
+
+    /// What the whole screen shows now.
+    ///
+    /// # Errors
+    /// When the X server fails, or its pixels are not 32 bits wide.
+    pub fn screenshot(&self) -> Result<Picture> {
+        let (width, height) = self.size;
+        let format = ImageFormat::Z_PIXMAP;
+        let image = self.connection.get_image(format, self.root, 0, 0, width, height, !0)?;
+        let data = image.reply()?.data;
+        let (width, height) = (usize::from(width), usize::from(height));
+        if data.len() != width * height * 4 {
+            bail!("the screen's pixels are not 32 bits wide");
+        }
+        // Little-endian 0x00RRGGBB, as every Xvfb of depth 24 has it.
+        let rgb = data.chunks_exact(4).flat_map(|pixel| [pixel[2], pixel[1], pixel[0]]).collect();
+        Ok(Picture { width, height, rgb })
+    }
+
+    /// Waits for a window that can be closed, as programs show one when they are up.
+    ///
+    /// # Errors
+    /// When none has appeared in time.
+    pub fn wait_window(&self) -> Result<()> {
+        self.window().map(drop)
+    }
+
+    /// Asks the program to close its window, as a click on the × does (ICCCM section 4.2.8.1).
+    ///
+    /// # Errors
+    /// When there is no such window.
+    pub fn close_window(&self) -> Result<()> {
+        let window = self.window()?;
+        let (protocols, delete) = (self.atom("WM_PROTOCOLS")?, self.atom("WM_DELETE_WINDOW")?);
+        let message = ClientMessageEvent::new(32, window, protocols, [delete, 0, 0, 0, 0]);
+        self.connection.send_event(false, window, EventMask::NO_EVENT, message)?;
+        self.connection.flush()?;
+        Ok(())
+    }
+
+    fn atom(&self, name: &str) -> Result<u32> {
+        Ok(self.connection.intern_atom(false, name.as_bytes())?.reply()?.atom)
+    }
+
+    /// The first top-level window that takes part in `WM_DELETE_WINDOW`.
+    fn window(&self) -> Result<Window> {
+        let (protocols, delete) = (self.atom("WM_PROTOCOLS")?, self.atom("WM_DELETE_WINDOW")?);
+        let start = Instant::now();
+        loop {
+            for window in self.connection.query_tree(self.root)?.reply()?.children {
+                let kind = AtomEnum::ATOM;
+                let list = self.connection.get_property(false, window, protocols, kind, 0, 16)?;
+                // A window may go away between the listing and the question.
+                let Ok(list) = list.reply() else { continue };
+                if list.value32().is_some_and(|mut atoms| atoms.any(|atom| atom == delete)) {
+                    return Ok(window);
+                }
+            }
+            if start.elapsed() > START_LIMIT {
+                bail!("no window appeared on {}", self.name);
+            }
+            std::thread::sleep(WINDOW_POLL);
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! One computer on the LAN: its link, its addresses, its firewall, and work done from inside it.
+
+use std::fs::File;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, anyhow};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+use crate::lan::{Addresses, in_namespace, ip_in};
+use crate::program::Launch;
+
+/// A host of a [`crate::Lan`], which must outlive it.
+#[derive(Debug, Clone)]
+pub struct Host {
+    name: String,
+    namespace: String,
+    addresses: Addresses,
+    /// The last byte of the host's addresses.
+    number: u8,
+}
+
+impl Host {
+    pub(crate) fn new(name: &str, namespace: String, addresses: Addresses, number: u8) -> Self {
+        Self { name: name.to_owned(), namespace, addresses, number }
+    }
+
+    /// The name it was given.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its IPv4 address, 10.77.0.n; meaningless on a LAN without IPv4.
+    pub fn ipv4(&self) -> Ipv4Addr {
+        Ipv4Addr::new(10, 77, 0, self.number)
+    }
+
+    /// Its unique local IPv6 address, fd77::n; meaningless on a LAN without IPv6.
+    pub fn ipv6(&self) -> Ipv6Addr {
+        Ipv6Addr::new(0xfd77, 0, 0, 0, 0, 0, 0, self.number.into())
+    }
+
+    /// An address that others reach it by.
+    pub fn address(&self) -> IpAddr {
+        match self.addresses {
+            Addresses::Ipv6 => self.ipv6().into(),
+            Addresses::Ipv4 | Addresses::Both => self.ipv4().into(),
+        }
+    }
+
+    /// Prepares a program to run on this host.
+    pub fn launch(&self, program: impl AsRef<Path>) -> Launch {
+        // `ip netns exec` and `setpriv` both become the program, so the process id is the
+        // program's own; a test that is killed takes its programs along.
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.namespace, "setpriv", "--pdeathsig", "KILL"]);
+        command.arg(program.as_ref());
+        let title = program.as_ref().file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Launch::of(format!("{title} on {}", self.name), command)
+    }
+
+    /// Runs a command to its end and returns what it printed.
+    ///
+    /// # Errors
+    /// When it cannot be started or fails; the text holds what it complained of.
+    pub fn run(&self, command: &[&str]) -> Result<String> {
+        in_namespace(&self.namespace, command)
+    }
+
+    /// Does `work` on a thread of this process that lives on this host: its sockets, and those of
+    /// threads it starts, belong to this host for good.
+    ///
+    /// # Errors
+    /// When the namespace cannot be entered, or `work` panicked.
+    pub fn within<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T> {
+        let path = Path::new("/run/netns").join(&self.namespace);
+        let namespace = File::open(&path).with_context(|| format!("opening {}", path.display()))?;
+        std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().name(format!("on {}", self.name));
+            let handle = thread.spawn_scoped(scope, move || {
+                move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
+                Ok(work())
+            })?;
+            handle.join().map_err(|_| anyhow!("the work on {} panicked", self.name))?
+        })
+    }
+
+    /// Unplugs the host; it loses its addresses and routes.
+    ///
+    /// # Errors
+    /// When `ip` fails.
+    pub fn link_down(&self) -> Result<()> {
+        ip_in(&self.namespace, &["addr", "flush", "dev", "eth0"])?;
+        ip_in(&self.namespace, &["link", "set", "eth0", "down"]).map(drop)
+    }
+
+    /// Plugs the host in, with its addresses and the multicast routes.
+    ///
+    /// # Errors
+    /// When `ip` fails.
+    pub fn link_up(&self) -> Result<()> {
+        ip_in(&self.namespace, &["link", "set", "eth0", "up"])?;
+        if self.addresses != Addresses::Ipv6 {
+            let address = format!("{}/24", self.ipv4());
+            ip_in(&self.namespace, &["addr", "add", &address, "dev", "eth0"])?;
+            ip_in(&self.namespace, &["route", "add", "224.0.0.0/4", "dev", "eth0"])?;
+        }
+        if self.addresses != Addresses::Ipv4 {
+            let address = format!("{}/64", self.ipv6());
+            ip_in(&self.namespace, &["addr", "add", &address, "dev", "eth0", "nodad"])?;
+        }
+        Ok(())
+    }
+
+    /// Gives the host another address, as a new DHCP lease does.
+    ///
+    /// # Errors
+    /// When `ip` fails.
+    pub fn renumber(&mut self, number: u8) -> Result<()> {
+        ip_in(&self.namespace, &["addr", "flush", "dev", "eth0", "scope", "global"])?;
+        self.number = number;
+        if self.addresses != Addresses::Ipv6 {
+            let address = format!("{}/24", self.ipv4());
+            ip_in(&self.namespace, &["addr", "add", &address, "dev", "eth0"])?;
+            ip_in(&self.namespace, &["route", "replace", "224.0.0.0/4", "dev", "eth0"])?;
+        }
+        if self.addresses != Addresses::Ipv4 {
+            let address = format!("{}/64", self.ipv6());
+            ip_in(&self.namespace, &["addr", "add", &address, "dev", "eth0", "nodad"])?;
+        }
+        Ok(())
+    }
+
+    /// A strict desktop firewall: of what comes in unasked only mDNS (5353/udp) is let through.
+    ///
+    /// # Errors
+    /// When `nft` fails.
+    pub fn drop_inbound_except_mdns(&self) -> Result<()> {
+        self.nft(
+            "table inet firewall { chain input { type filter hook input priority 0; policy drop; \
+             iif lo accept; ct state established,related accept; udp dport 5353 accept; \
+             meta l4proto ipv6-icmp accept; }; }",
+        )
+    }
+
+    /// Counts, from now on, UDP packets that arrive here and are not mDNS.
+    ///
+    /// # Errors
+    /// When `nft` fails.
+    pub fn count_udp(&self) -> Result<()> {
+        // Two rules that return: nft 1.0 merges two `!=` of neighbouring fields into one comparison.
+        self.nft(
+            "table inet traffic { counter arrived { }; chain arriving { \
+             type filter hook prerouting priority -300; \
+             udp sport 5353 return; udp dport 5353 return; \
+             iif eth0 meta l4proto udp counter name arrived; }; }",
+        )
+    }
+
+    /// UDP packets that arrived since [`Host::count_udp`], mDNS apart.
+    ///
+    /// # Errors
+    /// When `nft` fails or nothing is counted.
+    pub fn udp_received(&self) -> Result<u64> {
+        let text = self.run(&["nft", "-j", "list", "counter", "inet", "traffic", "arrived"])?;
+        let json: serde_json::Value = serde_json::from_str(&text)?;
+        let objects = json["nftables"].as_array().context("nft answered without objects")?;
+        let packets = objects.iter().find_map(|object| object["counter"]["packets"].as_u64());
+        packets.context("nft shows no counter")
+    }
+
+    fn nft(&self, rules: &str) -> Result<()> {
+        self.run(&["nft", rules]).map(drop)
+    }
+
+    /// Whether a command line tool is there.
+    pub fn has(&self, tool: &str) -> bool {
+        let mut which = Command::new("sh");
+        which.args(["-c", "command -v \"$0\"", tool]).stdout(Stdio::null());
+        which.status().is_ok_and(|status| status.success())
+    }
+}
