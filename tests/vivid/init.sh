@@ -10,13 +10,13 @@ mount -t sysfs sys /sys
 stty -F /dev/ttyS1 raw
 exec > /dev/ttyS1
 
-for module in $(cat /modules/order); do
+while read -r module; do
     case "$module" in
         # One camera and nothing else: no outputs, no radio, no teletext.
         vivid.ko) insmod "/modules/$module" n_devs=1 num_inputs=1 input_types=0 node_types=0x1 num_outputs=0 ;;
         *) insmod "/modules/$module" ;;
     esac || echo "{\"error\":\"insmod $module failed\"}"
-done
+done < /modules/order
 
 export RUST_LOG=lanlens_capture=debug
 # Logs go to the console, which run.sh prints when something is wrong.

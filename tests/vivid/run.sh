@@ -28,8 +28,15 @@ bars_names=(white yellow cyan green magenta red blue black)
 colour_tolerance=10
 
 work=$(mktemp -d)
-cleanup() { [[ ${1:-} == --keep ]] && echo "kept: $work" || rm -rf "$work"; }
-trap "cleanup ${1:-}" EXIT
+keep=${1:-}
+cleanup() {
+    if [[ $keep == --keep ]]; then
+        echo "vivid: kept: $work"
+    else
+        rm -rf "$work"
+    fi
+}
+trap cleanup EXIT
 
 fail() {
     if [[ -s $work/console.log ]]; then

@@ -1,2 +1,165 @@
-//! placeholder
-fn main() {}
+//! `lanlens-camera`: shows this computer's camera to the viewers of the local network.
+
+mod args;
+mod status;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use clap::Parser;
+use lanlens_app::{EXIT_FAILED, JsonLines, init_logging, say_error, shutdown_signal};
+use lanlens_model::Event;
+use lanlens_node::{CameraConfig, NodeConfig, NodeHandle, start};
+use serde_json::{Value, json};
+use tokio::sync::broadcast::error::RecvError;
+
+use args::CameraArgs;
+use status::StatusLine;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let start = Instant::now();
+    let args = CameraArgs::parse();
+    init_logging();
+    match run(args, start).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say_error(&error);
+            ExitCode::from(EXIT_FAILED)
+        }
+    }
+}
+
+async fn run(args: CameraArgs, begin: Instant) -> Result<()> {
+    let camera = CameraConfig {
+        source: args.source.clone(),
+        wish: args.wish(),
+        bitrate_kbps: args.bitrate,
+        access: args.access.into(),
+    };
+    let name = args.name.clone().unwrap_or_default();
+    let config = args.common.apply(NodeConfig::camera(args.common.home()?, name, camera));
+    let node = start(config).await?;
+    let mut output = Output::new(args.json, begin, &node, args.access.is_open());
+    output.ready(&node);
+    serve(&node, &mut output).await;
+    output.end();
+    node.shutdown().await;
+    Ok(())
+}
+
+/// Tells what happens until somebody ends the program.
+async fn serve(node: &NodeHandle, output: &mut Output) {
+    let mut events = node.events();
+    let mut second = tokio::time::interval(Duration::from_secs(1));
+    let mut end = std::pin::pin!(shutdown_signal());
+    loop {
+        let reads = tokio::select! {
+            () = &mut end => return,
+            _ = second.tick() => output.stats(node),
+            event = events.recv() => match event {
+                Ok(event) => output.event(&event),
+                Err(RecvError::Lagged(missed)) => output.missed(missed),
+                Err(RecvError::Closed) => return,
+            },
+        };
+        if !reads {
+            return;
+        }
+    }
+}
+
+/// Where things are told: JSON lines, or a status line for people.
+enum Output {
+    Json(JsonLines),
+    Words(StatusLine),
+}
+
+impl Output {
+    fn new(json: bool, begin: Instant, node: &NodeHandle, open: bool) -> Self {
+        if json {
+            Output::Json(JsonLines::new(begin))
+        } else {
+            Output::Words(StatusLine::new(node.ready(), open))
+        }
+    }
+
+    fn ready(&mut self, node: &NodeHandle) {
+        let ready = node.ready();
+        match self {
+            Output::Json(lines) => {
+                lines.print(
+                    "ready",
+                    json!({
+                        "device": ready.device, "node": ready.node, "camera": ready.camera,
+                        "name": ready.name, "port": ready.port, "web_url": null,
+                        "addresses": ready.addresses,
+                    }),
+                );
+            }
+            Output::Words(line) => line.ready(ready),
+        }
+    }
+
+    /// `false` when nobody reads any more.
+    fn event(&mut self, event: &Event) -> bool {
+        match self {
+            Output::Json(lines) => match as_json(event) {
+                Some((name, fields)) => lines.print(name, fields),
+                None => true,
+            },
+            Output::Words(line) => {
+                line.event(event);
+                true
+            }
+        }
+    }
+
+    fn stats(&mut self, node: &NodeHandle) -> bool {
+        let Some(stats) = node.camera_stats() else { return true };
+        match self {
+            Output::Json(lines) => {
+                lines.print("stats", serde_json::to_value(&stats).unwrap_or_default())
+            }
+            Output::Words(line) => {
+                line.stats(&stats, &node.snapshot());
+                true
+            }
+        }
+    }
+
+    fn missed(&mut self, count: u64) -> bool {
+        let message = format!("{count} events came faster than they could be printed");
+        self.event(&Event::Error { message })
+    }
+
+    fn end(&mut self) {
+        if let Output::Words(line) = self {
+            line.end();
+        }
+    }
+}
+
+fn as_json(event: &Event) -> Option<(&'static str, Value)> {
+    Some(match event {
+        Event::Peer { node, role, name } => {
+            ("peer", json!({ "node": node, "role": role, "name": name }))
+        }
+        Event::ViewerJoined { viewer, name, .. } => {
+            ("viewer_joined", json!({ "viewer": viewer, "name": name }))
+        }
+        Event::ViewerLeft { viewer, name, .. } => {
+            ("viewer_left", json!({ "viewer": viewer, "name": name }))
+        }
+        Event::Claimed { viewer, name } => ("claimed", json!({ "viewer": viewer, "name": name })),
+        Event::AccessRequest { viewer, name } => {
+            ("access_request", json!({ "viewer": viewer, "name": name }))
+        }
+        Event::PeerRefused { address, reason } => {
+            ("error", json!({ "message": format!("refused {address}: {reason}") }))
+        }
+        Event::Error { message } => ("error", json!({ "message": message })),
+        _ => return None,
+    })
+}

@@ -1,9 +1,9 @@
 //! Real cameras.
 //!
-//! One thread per open camera dequeues, stamps and converts ([`thread`]); `next_frame` takes the
+//! One thread per open camera dequeues, stamps and converts (`thread`); `next_frame` takes the
 //! newest picture from a one-place slot, so a slow taker never sees an old one. How a camera is
-//! found and opened is the platform's ([`linux`], [`elsewhere`]); which of its modes to use
-//! ([`mode`]) and how its bytes become I420 ([`convert`]) is the same everywhere.
+//! found and opened is the platform's (`linux`, `elsewhere`); which of its modes to use
+//! (`mode`) and how its bytes become I420 (`convert`) is the same everywhere.
 
 mod convert;
 // Compiled for Linux tests too, so that it can't rot unseen.

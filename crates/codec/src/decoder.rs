@@ -1,6 +1,6 @@
 //! Access units to pictures.
 
-use lanlens_media::h264::{self, NalKind, Sps, nal_kind, nal_units};
+use lanlens_media::h264::{NalKind, Sps, nal_kind, nal_units};
 use lanlens_media::{
     CaptureTime, ColorMatrix, ColorRange, DecodeError, Decoder, EncodedUnit, FramePool, VideoFrame,
 };
@@ -133,7 +133,6 @@ impl Contents {
                 _ => {}
             }
         }
-        debug_assert_eq!(contents.keyframe, h264::is_keyframe(stream));
         Ok(contents)
     }
 }

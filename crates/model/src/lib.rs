@@ -19,5 +19,5 @@ pub use command::{Command, Selection};
 pub use event::{Event, LostReason};
 pub use id::{CameraId, DeviceId, Epoch, IdError, NodeId, SessionId};
 pub use snapshot::{CameraView, LocalCamera, PeerView, Snapshot, TileState, WatcherView};
-pub use stats::{Counters, Percentiles, StreamStats};
+pub use stats::{CameraStats, LayerStats, Percentiles, StreamStats};
 pub use trust::TrustView;

@@ -110,3 +110,10 @@ pub const MEDIA_PORTS: std::ops::RangeInclusive<u16> = 17480..=17579;
 
 /// A camera that was watched and is gone keeps its tile, greyed, for this long.
 pub const OFFLINE_KEPT: Duration = Duration::from_secs(600);
+
+/// Access units of one stream waiting for a decoder; past this, drop to the next keyframe.
+pub const DECODE_QUEUE_MAX: usize = 8;
+/// Commands waiting for one media session; a full queue closes the session.
+pub const SESSION_QUEUE_MAX: usize = 64;
+/// Events waiting for a program that is slow to print them; the oldest are dropped, and it is told.
+pub const EVENT_QUEUE_MAX: usize = 1024;

@@ -33,21 +33,6 @@ impl Percentiles {
     }
 }
 
-/// Totals of one stream since it began.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counters {
-    /// Pictures decoded.
-    pub frames_decoded: u64,
-    /// Access units that arrived but were not shown: superseded, undecodable or after a gap.
-    pub frames_dropped: u64,
-    /// Keyframes asked for.
-    pub keyframe_requests: u64,
-    /// RTP packets that never came.
-    pub packets_lost: u64,
-    /// Bytes of encoded media received.
-    pub bytes: u64,
-}
-
 /// One second of one received stream, with its totals.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StreamStats {
@@ -77,8 +62,37 @@ pub struct StreamStats {
     pub height: u32,
     /// Capture to decoded picture, ms, over the last second; `None` while no clock relates the two.
     pub latency_ms: Option<Percentiles>,
+    /// The same over the whole time that the camera was watched; for summaries.
+    #[serde(skip)]
+    pub latency_run_ms: Option<Percentiles>,
     /// Round trip on the link, ms.
     pub rtt_ms: Option<f64>,
+}
+
+/// One second of one encoding of a camera of this node.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LayerStats {
+    /// Which encoding.
+    pub layer: Layer,
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// Produced in the last second, kbit/s.
+    pub kbps: f64,
+    /// Mean time to encode a picture in the last second, ms.
+    pub encode_ms: f64,
+}
+
+/// One second of a camera of this node. Nothing is captured or encoded while nobody watches.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CameraStats {
+    /// Pictures captured in the last second.
+    pub fps: f64,
+    /// The encodings in use.
+    pub layers: Vec<LayerStats>,
+    /// Viewers that receive pictures.
+    pub viewers: usize,
 }
 
 #[cfg(test)]

@@ -47,13 +47,15 @@ pub(crate) fn check(sdp: &str, local: &[IpAddr]) -> Result<Checked, DescriptionE
     Ok(Checked { sdp: clean, candidates })
 }
 
-/// Takes out the candidates of a second component. With rtcp-mux there is none, but the stack writes
-/// each candidate twice, and the doubles would count against the peer's limit.
-pub(crate) fn without_rtcp_candidates(sdp: &str) -> String {
-    let is_rtcp = |line: &str| {
-        line.strip_prefix("a=candidate:").and_then(|value| value.split(' ').nth(1)) == Some("2")
+/// Leaves only these candidates in our own description, each as `candidate:…`. The stack writes each
+/// one a second time for RTCP, which rtcp-mux does without and which would count against the peer's
+/// limit, and an offer that restarts ICE still names the addresses it leaves.
+pub(crate) fn with_candidates(sdp: &str, candidates: &[String]) -> String {
+    let is_ours = |line: &&str| match line.trim_end().strip_prefix("a=") {
+        Some(value) if value.starts_with("candidate:") => candidates.iter().any(|c| c == value),
+        _ => true,
     };
-    sdp.split_inclusive('\n').filter(|line| !is_rtcp(line)).collect()
+    sdp.split_inclusive('\n').filter(is_ours).collect()
 }
 
 /// Whether a format's parameters (RFC 6184 section 8.1) name what we send: any level of baseline, of
@@ -100,10 +102,13 @@ mod tests {
     }
 
     #[test]
-    fn our_candidates_are_named_once() {
-        let once = "a=candidate:1 1 udp 1 192.168.1.7 17480 typ host\r\n";
-        let twice = format!("{once}a=candidate:1 2 udp 1 192.168.1.7 17480 typ host\r\na=x\r\n");
-        assert_eq!(without_rtcp_candidates(&twice), format!("{once}a=x\r\n"));
+    fn our_candidates_are_those_of_now_and_named_once() {
+        let now = "candidate:1 1 udp 1 192.168.1.7 17480 typ host";
+        let rtcp = "candidate:1 2 udp 1 192.168.1.7 17480 typ host";
+        let old = "candidate:2 1 udp 1 192.168.1.6 17480 typ host";
+        let sdp = format!("v=0\r\na={old}\r\na={now}\r\na={rtcp}\r\na=x\r\n");
+        let cleaned = with_candidates(&sdp, &[now.to_owned()]);
+        assert_eq!(cleaned, format!("v=0\r\na={now}\r\na=x\r\n"));
     }
 
     #[test]

@@ -176,9 +176,10 @@ impl Task {
         match event {
             PeerEvent::Candidate(candidate) => self.session.handle_local_candidate(candidate).await,
             PeerEvent::State(state) => {
-                if self.session.handle_state(state).await && !self.gate.open {
+                if self.session.handle_state(state).await {
                     self.gate.open = true;
                     (self.on_keyframe)();
+                    self.session.announce_connected().await;
                 }
             }
             PeerEvent::Gathered | PeerEvent::Track(_) => {}

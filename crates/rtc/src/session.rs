@@ -144,12 +144,12 @@ impl Session {
     /// Our description with the candidates known by now; the rest follows as events.
     async fn gathered_description(&mut self) -> Result<String, RtcError> {
         let deadline = tokio::time::Instant::now() + GATHERING_WAIT;
+        let mut candidates = Vec::new();
         while let Ok(Some(event)) = tokio::time::timeout_at(deadline, self.peer_events.recv()).await
         {
             match event {
                 PeerEvent::Gathered => break,
-                // In the description below.
-                PeerEvent::Candidate(_) => {}
+                PeerEvent::Candidate(candidate) => candidates.push(candidate),
                 other => self.deferred.push_back(other),
             }
         }
@@ -157,7 +157,7 @@ impl Session {
         let local = connection.local_description().await;
         let sdp = local.ok_or_else(|| setup(Error::ErrConnectionClosed))?.sdp;
         self.mid = sdp.lines().find_map(|line| line.strip_prefix("a=mid:")).map(str::to_owned);
-        Ok(description::without_rtcp_candidates(&sdp))
+        Ok(description::with_candidates(&sdp, &candidates))
     }
 
     /// The connection's next event; `None` once its driver is gone. Cancel safe.
@@ -201,14 +201,11 @@ impl Session {
         }
     }
 
-    /// Handles what both directions treat alike; gives back `true` when media can flow from now on.
+    /// Handles what both directions treat alike; gives back `true` when media can flow from now on,
+    /// which the caller announces.
     pub(crate) async fn handle_state(&self, state: RTCPeerConnectionState) -> bool {
         match state {
-            RTCPeerConnectionState::Connected => {
-                let candidate_pair = self.candidate_pair().await.unwrap_or_default();
-                self.emit(SessionEvent::Connected { candidate_pair }).await;
-                return true;
-            }
+            RTCPeerConnectionState::Connected => return true,
             RTCPeerConnectionState::Disconnected => self.emit(SessionEvent::Disconnected).await,
             RTCPeerConnectionState::Failed => {
                 let reason = "no network path to the peer, or it stopped answering";
@@ -217,6 +214,12 @@ impl Session {
             _ => {}
         }
         false
+    }
+
+    /// Tells that media can flow, and on which path.
+    pub(crate) async fn announce_connected(&self) {
+        let candidate_pair = self.candidate_pair().await.unwrap_or_default();
+        self.emit(SessionEvent::Connected { candidate_pair }).await;
     }
 
     /// Passes on a candidate that came after the description.
@@ -243,13 +246,17 @@ impl Session {
     async fn candidate_pair(&self) -> Option<String> {
         let connection = self.peer.connection().ok()?;
         for transceiver in connection.get_transceivers().await {
-            let Ok(Some(sender)) = transceiver.sender().await else { continue };
-            let transport = sender.transport().await.ok()??;
+            let transport = match (transceiver.sender().await, transceiver.receiver().await) {
+                (Ok(Some(sender)), _) => sender.transport().await.ok()??,
+                (_, Ok(Some(receiver))) => receiver.transport().await.ok()??,
+                _ => continue,
+            };
             let pair = transport.ice_transport().get_selected_candidate_pair().await.ok()??;
             let (local, remote) = (pair.local(), pair.remote());
             return Some(pair_text((&local.address, local.port), (&remote.address, remote.port)));
         }
-        // A receiver has no transport to ask before its first packet.
+        // Before its first packet a receiver cannot be asked. The statistics know the remote end only
+        // if its candidate came before its first check.
         let report = connection.get_stats(Instant::now(), StatsSelector::None).await;
         let pair = report.candidate_pairs().find(|pair| pair.nominated)?;
         let candidate = |prefix: &str, id: &str| match report.get(&format!("{prefix}_{id}")) {
@@ -257,8 +264,7 @@ impl Session {
                 RTCStatsReportEntry::LocalCandidate(found)
                 | RTCStatsReportEntry::RemoteCandidate(found),
             ) => (found.address.clone().unwrap_or_default(), found.port),
-            // Found by its checks alone.
-            _ => ("peer-reflexive".to_owned(), 0),
+            _ => ("unknown".to_owned(), 0),
         };
         let local = candidate("RTCLocalIceCandidate", &pair.local_candidate_id);
         let remote = candidate("RTCRemoteIceCandidate", &pair.remote_candidate_id);

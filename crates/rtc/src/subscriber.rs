@@ -29,6 +29,10 @@ use crate::stats::{FeedbackCounters, SubscriberStats};
 /// The path's round trip is looked up this often.
 const ROUND_TRIP_INTERVAL: Duration = Duration::from_secs(1);
 
+/// The path is known exactly with the first packet, which a camera sends on connecting; the
+/// connection is announced without it after this.
+const FIRST_PACKET_WAIT: Duration = Duration::from_millis(250);
+
 /// What the handle asks of the task.
 enum SubscriberCommand {
     Candidate(IceCandidate),
@@ -84,6 +88,7 @@ impl Subscriber {
             commands: received,
             assembler: Assembler::new(),
             track: None,
+            announce_at: None,
             on_unit: Box::new(on_unit),
             stats: stats.clone(),
         };
@@ -113,7 +118,8 @@ impl Subscriber {
     }
 
     /// Looks for a new path after a network change, on the addresses of that moment. The new offer
-    /// comes as [`SessionEvent::Description`]; frames keep flowing on the old path meanwhile.
+    /// comes as [`SessionEvent::Description`]. The old sockets are closed at once, so nothing arrives
+    /// until the answer is here.
     pub fn restart_ice(&self) {
         self.post(SubscriberCommand::RestartIce);
     }
@@ -150,6 +156,8 @@ struct Task {
     commands: mpsc::Receiver<SubscriberCommand>,
     assembler: Assembler,
     track: Option<Incoming>,
+    /// The connection stands and is announced by then.
+    announce_at: Option<Instant>,
     on_unit: Box<dyn FnMut(EncodedUnit) + Send>,
     stats: Arc<Mutex<SubscriberStats>>,
 }
@@ -172,6 +180,7 @@ impl Task {
             tokio::select! {
                 event = next_track_event(track) => self.handle_track_event(event),
                 () = sleep_until(timeout) => self.assembler.handle_timeout(Instant::now()),
+                () = sleep_until(self.announce_at) => self.announce().await,
                 event = self.session.next_event() => match event {
                     Some(event) => self.handle_event(event).await,
                     None => return,
@@ -236,7 +245,12 @@ impl Task {
         match event {
             PeerEvent::Candidate(candidate) => self.session.handle_local_candidate(candidate).await,
             PeerEvent::State(state) => {
-                self.session.handle_state(state).await;
+                if self.session.handle_state(state).await {
+                    match self.track {
+                        Some(_) => self.announce().await,
+                        None => self.announce_at = Some(Instant::now() + FIRST_PACKET_WAIT),
+                    }
+                }
             }
             PeerEvent::Track(track) => {
                 let capture_time_id = capture_time_id(&self.session).await;
@@ -245,9 +259,17 @@ impl Task {
                 if let Some(ssrc) = ssrc {
                     self.assembler.expect_stream(ssrc, Instant::now());
                 }
+                if self.announce_at.is_some() {
+                    self.announce().await;
+                }
             }
             PeerEvent::Gathered => {}
         }
+    }
+
+    async fn announce(&mut self) {
+        self.announce_at = None;
+        self.session.announce_connected().await;
     }
 
     async fn handle_command(&mut self, command: SubscriberCommand) {

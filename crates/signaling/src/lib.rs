@@ -19,6 +19,7 @@ mod clock;
 mod dial;
 mod link;
 mod listen;
+mod pings;
 mod rate;
 mod reader;
 mod socket;

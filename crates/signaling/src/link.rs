@@ -5,6 +5,8 @@
 //! it is gone. Whatever ends first ends both, and how it ended is the last event.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::stream::SplitSink;
@@ -151,26 +153,21 @@ impl Link {
             end = reader.run(&events) => end,
             end = writer.run(&mut outgoing, &mut answers) => end,
         };
-        let reason = match end {
+        let (code, text) = match end {
             End::Closed(reason) => {
                 let _ = timeout(FLUSH_TIMEOUT, writer.sink.close()).await;
-                reason
+                let _ = events.send(LinkEvent::Closed(reason)).await;
+                return;
             }
-            End::Refuse(code, text) => {
-                let error = Message::Error { code, text: text.clone(), session: None };
-                let told = timeout(FLUSH_TIMEOUT, async {
-                    writer.send(&error).await.ok()?;
-                    writer.sink.close().await.ok()
-                });
-                if told.await.is_ok_and(|told| told.is_some())
-                    && let Ok(socket) = reader.into_stream().reunite(writer.sink)
-                {
-                    let _ = timeout(LINGER, linger(socket)).await;
-                }
-                CloseReason::Refused(text)
-            }
+            End::Refuse(code, text) => (code, text),
         };
-        let _ = events.send(LinkEvent::Closed(reason)).await;
+        let told = timeout(FLUSH_TIMEOUT, writer.refuse(code, &text)).await;
+        let _ = events.send(LinkEvent::Closed(CloseReason::Refused(text))).await;
+        if let Ok(Ok(())) = told
+            && let Ok(socket) = reader.into_stream().reunite(writer.sink)
+        {
+            let _ = timeout(LINGER, linger(socket)).await;
+        }
     }
 }
 
@@ -194,7 +191,7 @@ async fn linger(socket: Socket) {
 /// The outgoing half.
 struct Writer {
     sink: SplitSink<Socket, WsMessage>,
-    greeted: std::sync::Arc<std::sync::atomic::AtomicBool>,
+    greeted: Arc<AtomicBool>,
 }
 
 impl Writer {
@@ -232,10 +229,16 @@ impl Writer {
         }
     }
 
+    /// Says why, and closes.
+    async fn refuse(&mut self, code: ErrorCode, text: &str) -> Result<(), String> {
+        self.send(&Message::Error { code, text: text.to_owned(), session: None }).await?;
+        self.sink.close().await.map_err(|error| error.to_string())
+    }
+
     async fn send(&mut self, message: &Message) -> Result<(), String> {
         let sent = self.sink.send(WsMessage::text(message.to_json())).await;
         if matches!(message, Message::Hello(_) | Message::Welcome(_)) {
-            self.greeted.store(true, std::sync::atomic::Ordering::Release);
+            self.greeted.store(true, Ordering::Release);
         }
         sent.map_err(|error| error.to_string())
     }

@@ -6,14 +6,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::StreamExt;
 use futures_util::stream::SplitStream;
 use lanlens_model::DeviceId;
 use lanlens_model::limits::{
     FIRST_MESSAGE_BYTES_MAX, LINK_IDLE_TIMEOUT, MESSAGE_BURST_MAX, MESSAGE_BYTES_MAX,
-    MESSAGES_PER_SECOND_MAX, PING_INTERVAL, PING_TIMEOUT,
+    MESSAGES_PER_SECOND_MAX, PING_INTERVAL,
 };
 use lanlens_protocol::{ErrorCode, Greeting, Message};
 use tokio::sync::mpsc;
@@ -24,15 +24,12 @@ use tokio_tungstenite::tungstenite::{Message as WsMessage, Utf8Bytes};
 use crate::admission::Ticket;
 use crate::clock::ClockFilter;
 use crate::link::{CloseReason, End, LinkEvent};
+use crate::pings::Pings;
 use crate::rate::TokenBucket;
 use crate::socket::Socket;
 
-/// A ping on its way.
-#[derive(Debug, Clone, Copy)]
-struct Ping {
-    t1: u64,
-    sent_at: Instant,
-}
+/// Until our own greeting was sent, the first ping waits in steps of this.
+const GREETING_CHECK: Duration = Duration::from_millis(20);
 
 pub(crate) struct Reader {
     stream: SplitStream<Socket>,
@@ -50,9 +47,7 @@ pub(crate) struct Reader {
     clock: ClockFilter,
     heard_at: Instant,
     ping_at: Instant,
-    ping: Option<Ping>,
-    /// Since when pings have not been answered.
-    unanswered_since: Option<Instant>,
+    pings: Pings,
 }
 
 impl Reader {
@@ -78,8 +73,7 @@ impl Reader {
             clock: ClockFilter::default(),
             heard_at: now,
             ping_at: now,
-            ping: None,
-            unanswered_since: None,
+            pings: Pings::default(),
         }
     }
 
@@ -121,7 +115,7 @@ impl Reader {
             return self.first_by;
         }
         let idle = self.heard_at + LINK_IDLE_TIMEOUT;
-        let silent = self.unanswered_since.map_or(idle, |since| since + PING_TIMEOUT);
+        let silent = self.pings.silent_at().unwrap_or(idle);
         idle.min(silent).min(self.ping_at)
     }
 
@@ -130,14 +124,16 @@ impl Reader {
             let text = "no greeting in time".to_owned();
             return Err(End::Refuse(ErrorCode::Order, text));
         }
-        let silent = self.unanswered_since.is_some_and(|since| now >= since + PING_TIMEOUT);
+        let silent = self.pings.silent_at().is_some_and(|at| now >= at);
         if silent || now >= self.heard_at + LINK_IDLE_TIMEOUT {
             return Err(End::Closed(CloseReason::Silent));
         }
         if now >= self.ping_at {
-            self.ping_at = now + PING_INTERVAL;
             if self.we_greeted.load(Ordering::Acquire) {
+                self.ping_at = now + PING_INTERVAL;
                 self.send_ping(now);
+            } else {
+                self.ping_at = now + GREETING_CHECK;
             }
         }
         Ok(())
@@ -145,11 +141,9 @@ impl Reader {
 
     fn send_ping(&mut self, now: Instant) {
         let t1 = unix_us();
-        self.unanswered_since.get_or_insert(now);
         // No room: the peer does not read. It counts as unanswered all the same.
-        if self.replies.try_send(Message::Ping { t1 }).is_ok() {
-            self.ping = Some(Ping { t1, sent_at: now });
-        }
+        let _ = self.replies.try_send(Message::Ping { t1 });
+        self.pings.handle_sent(t1, now);
     }
 
     fn handle_received(
@@ -228,9 +222,7 @@ impl Reader {
     }
 
     fn handle_pong(&mut self, t1: u64, t2: u64, t3: u64, now: Instant) -> Option<LinkEvent> {
-        let ping = self.ping.take_if(|ping| ping.t1 == t1)?;
-        self.unanswered_since = None;
-        let elapsed = now.saturating_duration_since(ping.sent_at);
+        let elapsed = self.pings.handle_answer(t1, now)?;
         let estimate = self.clock.handle_pong(t1, elapsed, t2, t3)?;
         Some(LinkEvent::Clock {
             offset_us: estimate.offset_us,

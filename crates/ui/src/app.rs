@@ -4,7 +4,7 @@
 use std::num::NonZeroUsize;
 use std::time::Instant;
 
-use eframe::egui::{CentralPanel, Context, FocusDirection, Frame, Ui, ViewportCommand, Visuals};
+use eframe::egui::{CentralPanel, Context, FocusDirection, Ui, ViewportCommand, Visuals};
 use lanlens_model::{CameraId, Command, Snapshot};
 
 use crate::empty;
@@ -19,7 +19,7 @@ use crate::port::{UiPort, ViewerOptions};
 use crate::sidebar::Sidebar;
 use crate::stage::Stage;
 use crate::store::Store;
-use crate::theme::{self, Palette};
+use crate::theme;
 use crate::tile::{TileAct, tile_id};
 use crate::wall::Wall;
 
@@ -84,8 +84,9 @@ impl ViewerApp {
         let (focused, cameras) = (self.focused.is_some(), self.wall.cameras());
         Footer { cameras, over_limit: snapshot.cameras_over_limit, focused }.ui(ui);
         self.sidebar(ui);
-        let frame = Frame::new().fill(Palette::of(ui).background);
-        CentralPanel::default().frame(frame).show(ui, |ui| self.stage(ui, &snapshot));
+        // No fill: the window was cleared to the background, and where the processor paints every
+        // layer counts.
+        CentralPanel::no_frame().show(ui, |ui| self.stage(ui, &snapshot));
         self.end(ui);
     }
 
@@ -96,9 +97,9 @@ impl ViewerApp {
     }
 
     fn keys(&mut self, ui: &Ui) {
-        let tile = self.selected.map(tile_id);
-        let button_focused =
-            ui.memory(|memory| memory.focused().is_some_and(|focused| Some(focused) != tile));
+        let focused = ui.memory(|memory| memory.focused());
+        let is_tile = |id| self.wall.cameras().iter().any(|camera| tile_id(camera.id) == id);
+        let button_focused = focused.is_some_and(|id| !is_tile(id));
         let wishes = ui.input_mut(|input| keys::take(input, button_focused));
         if wishes.iter().any(|wish| matches!(wish, KeyWish::Move(_))) {
             // egui moves its own focus by the same arrows, from wherever this pass puts it.

@@ -48,6 +48,8 @@ pub fn run(
             .with_min_inner_size([360.0, 260.0])
             .with_fullscreen(options.fullscreen)
             .with_icon(icon()),
+        // It smooths gradients at the price of a noise function for every pixel of every layer.
+        dithering: !software,
         // Names in other scripts are found by our own, bounded search.
         system_font_fallback: false,
         ..NativeOptions::default()

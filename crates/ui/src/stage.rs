@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use eframe::egui::scroll_area::ScrollBarVisibility;
-use eframe::egui::{Frame, Margin, Panel, Rect, ScrollArea, Sense, Ui, pos2, vec2};
+use eframe::egui::{Frame, Panel, Rect, ScrollArea, Sense, Ui, pos2, vec2};
 use lanlens_model::CameraId;
 
 use crate::grid::{self, GridLayout};
 use crate::picture::Shade;
 use crate::port::UiPort;
-use crate::theme::{GAP, MARGIN, Palette};
+use crate::theme::{GAP, MARGIN};
 use crate::tile::{Place, Tile, TileAct};
 use crate::wall::Wall;
 
@@ -63,9 +63,8 @@ impl Stage<'_> {
         let mut act = None;
         let count = self.wall.cameras().len();
         if count > 1 {
-            let frame = Frame::new().fill(Palette::of(ui).background).inner_margin(Margin::ZERO);
             let strip = Panel::right("strip").resizable(false).exact_size(STRIP + MARGIN);
-            strip.show_separator_line(false).frame(frame).show(ui, |ui| {
+            strip.show_separator_line(false).frame(Frame::NONE).show(ui, |ui| {
                 act = self.strip(ui, focused);
             });
         }

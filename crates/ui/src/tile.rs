@@ -86,9 +86,11 @@ impl Tile<'_> {
 
     fn paint(&self, ui: &Ui, rect: Rect, response: &Response) {
         let (painter, palette) = (ui.painter(), Palette::of(ui));
-        painter.rect_filled(rect, TILE_RADIUS, palette.card);
-        if let Some(picture) = self.picture {
-            picture::paint(painter, rect, picture, TILE_RADIUS, self.light());
+        match self.picture {
+            Some(picture) => picture::paint(painter, rect, picture, TILE_RADIUS, self.light()),
+            None => {
+                painter.rect_filled(rect, TILE_RADIUS, palette.card);
+            }
         }
         if let Some(notice) = words::notice(&self.camera.state, self.elapsed) {
             self.notice(ui, rect, &notice);
@@ -115,7 +117,9 @@ impl Tile<'_> {
     fn notice(&self, ui: &Ui, rect: Rect, notice: &Notice) {
         let (painter, palette) = (ui.painter(), self.palette(ui));
         let small = self.place == Place::Strip || rect.width() < NARROW;
-        let center = rect.center() - vec2(0.0, if small { 10.0 } else { 22.0 });
+        // Three lines, above the name.
+        let lift = if small { 10.0 } else { (106.0 - rect.height() / 2.0).max(22.0) };
+        let center = rect.center() - vec2(0.0, lift);
         match notice.icon {
             Some(icon) => {
                 let size = if small { 20.0 } else { 30.0 };

@@ -193,6 +193,7 @@ mod tests {
             width: 1280,
             height: 720,
             latency_ms: p50.map(|p50| Percentiles { p50, p95: p50, p99: p50, n: 30 }),
+            latency_run_ms: None,
             rtt_ms: None,
         }
     }

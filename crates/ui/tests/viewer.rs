@@ -3,7 +3,7 @@
 mod common;
 
 use common::{World, frame, id, settle, view, window};
-use eframe::egui::{Event, Key, PointerButton};
+use eframe::egui::{Event, Key, Modifiers, PointerButton};
 use egui_kittest::kittest::{NodeT, Queryable};
 use lanlens_model::{Command, LostReason, TileState};
 use lanlens_ui::ViewerOptions;
@@ -77,12 +77,19 @@ fn arrows_move_one_tile_at_a_time_from_the_first() {
     let mut window = window(&World::live(4), ViewerOptions::default());
     let selected = |window: &common::Window| {
         (0..4).find(|n| {
-            let node = window.get_by_label(&tile(*n));
+            let label = tile(*n);
+            let node = window.get_by_label(&label);
             node.accesskit_node().toggled() == Some(eframe::egui::accesskit::Toggled::True)
         })
     };
     assert_eq!(selected(&window), None);
-    let moves = [(Key::ArrowRight, 0), (Key::ArrowRight, 1), (Key::ArrowDown, 3), (Key::ArrowLeft, 2), (Key::ArrowUp, 0)];
+    let moves = [
+        (Key::ArrowRight, 0),
+        (Key::ArrowRight, 1),
+        (Key::ArrowDown, 3),
+        (Key::ArrowLeft, 2),
+        (Key::ArrowUp, 0),
+    ];
     for (key, expected) in moves {
         window.key_press(key);
         settle(&mut window);
@@ -101,14 +108,14 @@ fn in_focus_the_arrows_go_to_the_next_camera() {
     assert!(window.get_by_label(&tile(0)).rect().width() < 200.0);
 }
 
-/// Two clicks in one pass each, closer together than the time of a double click.
 fn double_click(window: &mut common::Window, label: &str) {
     let pos = window.get_by_label(label).rect().center();
     window.event(Event::PointerMoved(pos));
     window.step();
     for pressed in [true, false, true, false] {
-        let (button, modifiers) = (PointerButton::Primary, Default::default());
+        let (button, modifiers) = (PointerButton::Primary, Modifiers::NONE);
         window.event(Event::PointerButton { pos, button, pressed, modifiers });
+        window.step();
     }
     settle(window);
 }
@@ -270,7 +277,11 @@ fn only_what_turns_or_counts_asks_for_paints() {
     ] {
         world.set(vec![view(0, "camera 0", state.clone())]);
         settle(&mut window);
-        let delay = window.output().viewport_output.values().map(|v| v.repaint_delay).min().unwrap();
-        assert!(delay.as_secs_f64() <= seconds && delay.as_secs_f64() > seconds / 10.0, "{state:?}: {delay:?}");
+        let delay =
+            window.output().viewport_output.values().map(|v| v.repaint_delay).min().unwrap();
+        assert!(
+            delay.as_secs_f64() <= seconds && delay.as_secs_f64() > seconds / 10.0,
+            "{state:?}: {delay:?}"
+        );
     }
 }

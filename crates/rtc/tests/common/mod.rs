@@ -4,7 +4,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use lanlens_media::{CaptureTime, EncodedUnit};
@@ -85,8 +85,6 @@ pub(crate) struct Pair {
     pub(crate) keyframes: mpsc::Receiver<()>,
     pub(crate) publisher_events: mpsc::Receiver<SessionEvent>,
     pub(crate) subscriber_events: mpsc::Receiver<SessionEvent>,
-    pub(crate) connected_after: Duration,
-    pub(crate) pair_text: String,
 }
 
 impl Pair {
@@ -99,7 +97,6 @@ impl Pair {
         config: RtcConfig,
         mut signal: impl FnMut(String) -> String,
     ) -> Self {
-        let began = Instant::now();
         let (unit_tx, received) = mpsc::channel(256);
         let (events_tx, mut subscriber_events) = mpsc::channel(64);
         let on_unit = move |unit| unit_tx.try_send(unit).expect("the test keeps up");
@@ -116,7 +113,6 @@ impl Pair {
             Publisher::start(config, offer, unit_rx, on_keyframe, events_tx).await.unwrap();
         subscriber.accept_answer(signal(description(&mut publisher_events).await));
 
-        let pair_text = connected(&mut subscriber_events).await;
         connected(&mut publisher_events).await;
         Self {
             publisher,
@@ -126,8 +122,6 @@ impl Pair {
             keyframes,
             publisher_events,
             subscriber_events,
-            connected_after: began.elapsed(),
-            pair_text,
         }
     }
 
@@ -144,10 +138,13 @@ impl Pair {
     }
 
     /// A second offer and answer, as after a network change.
-    pub(crate) async fn restart_ice(&mut self) {
+    pub(crate) async fn restart_ice(&mut self) -> (String, String) {
         self.subscriber.restart_ice();
-        self.publisher.accept_offer(description(&mut self.subscriber_events).await);
-        self.subscriber.accept_answer(description(&mut self.publisher_events).await);
+        let offer = description(&mut self.subscriber_events).await;
+        self.publisher.accept_offer(offer.clone());
+        let answer = description(&mut self.publisher_events).await;
+        self.subscriber.accept_answer(answer.clone());
+        (offer, answer)
     }
 
     pub(crate) async fn close(mut self) {

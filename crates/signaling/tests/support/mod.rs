@@ -21,14 +21,14 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Longer than anything here takes, shorter than a test runner's patience.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-pub fn identity() -> Identity {
+pub(crate) fn identity() -> Identity {
     let dir = tempfile::tempdir().unwrap();
     Identity::load_or_create(&Home::open(dir.path()).unwrap()).unwrap()
 }
 
-pub fn greeting(identity: &Identity) -> Greeting {
+pub(crate) fn greeting(identity: &Identity) -> Greeting {
     let device = identity.device();
     Greeting {
         v: VERSION,
@@ -46,16 +46,16 @@ pub fn greeting(identity: &Identity) -> Greeting {
 }
 
 /// A listening node.
-pub struct Node {
-    pub identity: Identity,
-    pub address: SocketAddr,
-    pub accepted: mpsc::Receiver<Link>,
-    pub refused: mpsc::Receiver<Refusal>,
+pub(crate) struct Node {
+    pub(crate) identity: Identity,
+    pub(crate) address: SocketAddr,
+    pub(crate) accepted: mpsc::Receiver<Link>,
+    pub(crate) refused: mpsc::Receiver<Refusal>,
     _stop: DropGuard,
 }
 
 impl Node {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let identity = identity();
         let listen = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
         let config = ListenConfig { listen, only: None };
@@ -68,13 +68,13 @@ impl Node {
         Self { identity, address, accepted, refused, _stop: stop.drop_guard() }
     }
 
-    pub async fn accept(&mut self) -> Running {
+    pub(crate) async fn accept(&mut self) -> Running {
         let link = tokio::time::timeout(PATIENCE, self.accepted.recv());
         Running::start(link.await.unwrap().unwrap())
     }
 
     /// What the next one did who was turned away.
-    pub async fn refusal(&mut self) -> String {
+    pub(crate) async fn refusal(&mut self) -> String {
         let refusal = tokio::time::timeout(PATIENCE, self.refused.recv()).await.unwrap().unwrap();
         assert_eq!(refusal.address.ip(), self.address.ip());
         refusal.reason
@@ -82,16 +82,16 @@ impl Node {
 }
 
 /// A link with a task of its own.
-pub struct Running {
-    pub device: lanlens_model::DeviceId,
-    pub outgoing: mpsc::Sender<Message>,
-    pub events: mpsc::Receiver<LinkEvent>,
-    pub cancel: CancellationToken,
-    pub task: tokio::task::JoinHandle<()>,
+pub(crate) struct Running {
+    pub(crate) device: lanlens_model::DeviceId,
+    pub(crate) outgoing: mpsc::Sender<Message>,
+    pub(crate) events: mpsc::Receiver<LinkEvent>,
+    pub(crate) cancel: CancellationToken,
+    pub(crate) task: tokio::task::JoinHandle<()>,
 }
 
 impl Running {
-    pub fn start(link: Link) -> Self {
+    pub(crate) fn start(link: Link) -> Self {
         let device = link.device;
         let (outgoing, queue) = mpsc::channel(256);
         let (sender, events) = mpsc::channel(256);
@@ -100,16 +100,16 @@ impl Running {
         Self { device, outgoing, events, cancel, task }
     }
 
-    pub async fn say(&self, message: Message) {
+    pub(crate) async fn say(&self, message: Message) {
         self.outgoing.send(message).await.unwrap();
     }
 
-    pub async fn event(&mut self) -> LinkEvent {
+    pub(crate) async fn event(&mut self) -> LinkEvent {
         tokio::time::timeout(PATIENCE, self.events.recv()).await.unwrap().unwrap()
     }
 
     /// The next message, past clock events.
-    pub async fn message(&mut self) -> Message {
+    pub(crate) async fn message(&mut self) -> Message {
         loop {
             match self.event().await {
                 LinkEvent::Message(message) => return message,
@@ -120,7 +120,7 @@ impl Running {
     }
 
     /// How it ended; drops what came before.
-    pub async fn closed(&mut self) -> CloseReason {
+    pub(crate) async fn closed(&mut self) -> CloseReason {
         loop {
             if let LinkEvent::Closed(reason) = self.event().await {
                 return reason;
@@ -130,7 +130,7 @@ impl Running {
 }
 
 /// A dialing node and a listening one, linked and greeted.
-pub async fn linked() -> (Running, Running) {
+pub(crate) async fn linked() -> (Running, Running) {
     let (identity, mut node) = (identity(), Node::start());
     let expect = Some(node.identity.device());
     let link = dial(&identity, &[node.address], expect, PATIENCE).await.unwrap();
@@ -145,19 +145,19 @@ pub async fn linked() -> (Running, Running) {
 }
 
 /// A peer that speaks TLS with a key of its own, and else says what it is told to.
-pub struct Raw {
-    pub identity: Identity,
+pub(crate) struct Raw {
+    pub(crate) identity: Identity,
     socket: WebSocketStream<TlsStream<TcpStream>>,
 }
 
-pub async fn tls(identity: &Identity, address: SocketAddr) -> TlsStream<TcpStream> {
+pub(crate) async fn tls(identity: &Identity, address: SocketAddr) -> TlsStream<TcpStream> {
     let tcp = TcpStream::connect(address).await.unwrap();
     let connector = TlsConnector::from(identity.client_config(None));
     connector.connect(ServerName::try_from("x").unwrap(), tcp).await.unwrap()
 }
 
 impl Raw {
-    pub async fn connect(address: SocketAddr) -> Self {
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
         let identity = identity();
         let stream = tls(&identity, address).await;
         let (socket, _) = client_async(format!("ws://x{PATH}"), stream).await.unwrap();
@@ -165,7 +165,7 @@ impl Raw {
     }
 
     /// Connected and greeted, and the node's end of it.
-    pub async fn greeted(node: &mut Node) -> (Self, Running) {
+    pub(crate) async fn greeted(node: &mut Node) -> (Self, Running) {
         let mut raw = Self::connect(node.address).await;
         let mut link = node.accept().await;
         raw.say(&Message::Hello(greeting(&raw.identity)).to_json()).await.unwrap();
@@ -173,16 +173,16 @@ impl Raw {
         (raw, link)
     }
 
-    pub async fn say(&mut self, text: &str) -> Result<(), WsError> {
+    pub(crate) async fn say(&mut self, text: &str) -> Result<(), WsError> {
         self.socket.send(WsMessage::text(text)).await
     }
 
-    pub async fn send(&mut self, message: WsMessage) -> Result<(), WsError> {
+    pub(crate) async fn send(&mut self, message: WsMessage) -> Result<(), WsError> {
         self.socket.send(message).await
     }
 
     /// The next message other than pings; `None` when the connection ends.
-    pub async fn hear(&mut self) -> Option<Message> {
+    pub(crate) async fn hear(&mut self) -> Option<Message> {
         loop {
             match tokio::time::timeout(PATIENCE, self.socket.next()).await.unwrap()? {
                 Ok(WsMessage::Text(text)) => match Message::parse(&text).unwrap() {

@@ -64,6 +64,7 @@ fn camera(n: usize, (name, size, state, kbps, latency): Row) -> Camera {
         width: size.0,
         height: size.1,
         latency_ms: Some(Percentiles { p50: latency, p95: latency, p99: latency, n: 30 }),
+        latency_run_ms: None,
         rtt_ms: Some(1.0),
     };
     let view = CameraView {

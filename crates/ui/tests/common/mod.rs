@@ -1,5 +1,6 @@
 //! A window under test: cameras by hand, commands in a list, found by label.
 #![allow(dead_code, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::{Arc, Mutex};
 
@@ -16,7 +17,7 @@ type Slot = Arc<LatestSlot<Arc<VideoFrame>>>;
 
 /// What the window sees; tests change it between passes.
 #[derive(Clone, Default)]
-pub struct World {
+pub(crate) struct World {
     inner: Arc<Mutex<Inner>>,
 }
 
@@ -27,11 +28,11 @@ struct Inner {
     commands: Vec<Command>,
 }
 
-pub fn id(n: usize) -> CameraId {
+pub(crate) fn id(n: usize) -> CameraId {
     CameraId::new(DeviceId::from_bytes([n as u8; 16]), "test")
 }
 
-pub fn view(n: usize, name: &str, state: TileState) -> CameraView {
+pub(crate) fn view(n: usize, name: &str, state: TileState) -> CameraView {
     let device = DeviceId::from_bytes([n as u8; 16]);
     CameraView {
         id: id(n),
@@ -61,12 +62,13 @@ fn stats() -> StreamStats {
         width: 64,
         height: 36,
         latency_ms: Some(Percentiles { p50: 62.0, p95: 70.0, p99: 80.0, n: 30 }),
+        latency_run_ms: None,
         rtt_ms: None,
     }
 }
 
 /// A frame of one grey.
-pub fn frame(luma: u8) -> Arc<VideoFrame> {
+pub(crate) fn frame(luma: u8) -> Arc<VideoFrame> {
     let mut frame = FramePool::new().frame(64, 36, CaptureTime::now());
     let [y, u, v] = frame.planes_mut();
     y.fill(luma);
@@ -77,26 +79,26 @@ pub fn frame(luma: u8) -> Arc<VideoFrame> {
 
 impl World {
     /// `count` live cameras: camera 0, camera 1, …
-    pub fn live(count: usize) -> Self {
+    pub(crate) fn live(count: usize) -> Self {
         let world = Self::default();
         world.set((0..count).map(|n| view(n, &format!("camera {n}"), TileState::Live)).collect());
         world
     }
 
     /// Exactly these cameras are there from now on.
-    pub fn set(&self, cameras: Vec<CameraView>) {
+    pub(crate) fn set(&self, cameras: Vec<CameraView>) {
         let mut inner = self.inner.lock().unwrap();
         inner.slots = cameras.iter().map(|camera| (camera.id, Slot::default())).collect();
         let cameras = cameras.into_iter().map(|camera| (camera.id, Arc::new(camera))).collect();
         inner.snapshot = Arc::new(Snapshot { cameras, ..Snapshot::default() });
     }
 
-    pub fn slot_of(&self, n: usize) -> Slot {
+    pub(crate) fn slot_of(&self, n: usize) -> Slot {
         self.slot(id(n)).unwrap()
     }
 
     /// What was sent since the last call.
-    pub fn commands(&self) -> Vec<Command> {
+    pub(crate) fn commands(&self) -> Vec<Command> {
         std::mem::take(&mut self.inner.lock().unwrap().commands)
     }
 }
@@ -117,21 +119,26 @@ impl UiPort for World {
 }
 
 /// Fonts that are the same on every machine: those shipped, and a few glyphs of other scripts.
-pub fn fonts() -> SystemFonts {
+pub(crate) fn fonts() -> SystemFonts {
     let mut database = fontdb::Database::new();
     database.load_fonts_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fonts"));
     assert!(!database.is_empty());
     SystemFonts::from_database(database)
 }
 
-pub type Window = Harness<'static, Option<ViewerApp>>;
+pub(crate) type Window = Harness<'static, Option<ViewerApp>>;
 
 /// A window of 1200×760 points.
-pub fn window(world: &World, options: ViewerOptions) -> Window {
+pub(crate) fn window(world: &World, options: ViewerOptions) -> Window {
     window_of(world, options, fonts(), Vec2::new(1200.0, 760.0))
 }
 
-pub fn window_of(world: &World, options: ViewerOptions, fonts: SystemFonts, size: Vec2) -> Window {
+pub(crate) fn window_of(
+    world: &World,
+    options: ViewerOptions,
+    fonts: SystemFonts,
+    size: Vec2,
+) -> Window {
     let (world, mut fonts) = (world.clone(), Some(fonts));
     let show = move |ui: &mut egui::Ui, app: &mut Option<ViewerApp>| {
         // The fonts are there from the pass after the one that installs them.
@@ -143,12 +150,13 @@ pub fn window_of(world: &World, options: ViewerOptions, fonts: SystemFonts, size
         };
         app.show(ui);
     };
-    let mut window = Harness::builder().with_size(size).wgpu().build_ui_state(show, None);
+    let mut window =
+        Harness::builder().with_size(size).with_step_dt(0.05).wgpu().build_ui_state(show, None);
     settle(&mut window);
     window
 }
 
 /// Lets the window come to rest (a spinner never does).
-pub fn settle(window: &mut Window) {
+pub(crate) fn settle(window: &mut Window) {
     window.run_steps(4);
 }

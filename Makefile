@@ -1,0 +1,38 @@
+# Thin over cargo: each target is a line or two that also works typed by hand.
+
+CARGO ?= cargo
+# Where rustup puts cargo, for shells that were opened before it was installed.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+.PHONY: help demo test lint fmt doc clean
+
+help:
+	@echo 'make demo    two cameras and the viewer on this machine'
+	@echo 'make test    everything that a change must pass'
+	@echo 'make lint    formatting and clippy'
+	@echo 'make fmt     format the code'
+	@echo 'make doc     the API documentation, for people who work on Lanlens'
+	@echo 'make clean   remove what was built'
+
+demo:
+	scripts/setup.sh
+	$(CARGO) build --release --locked
+	scripts/demo.sh
+
+test:
+	scripts/test.sh
+
+# With --release, clippy shares the C and C++ libraries and every macro with the tests' build.
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --release --locked -- -D warnings
+
+fmt:
+	$(CARGO) fmt --all
+
+doc:
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --release --locked
+
+clean:
+	$(CARGO) clean
+	rm -f grid.png

@@ -1,0 +1,305 @@
+//! `lanlens watch`: receives and decodes cameras, and tells how well that works.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use lanlens_app::{
+    CommonArgs, EXIT_DONE, EXIT_NOTHING_FOUND, JsonLines, parse_seconds, shutdown_signal,
+};
+use lanlens_model::{CameraId, Event, Selection, StreamStats, TileState};
+use lanlens_node::{NodeConfig, NodeHandle, start};
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::grid::Newest;
+use crate::table::Table;
+use crate::{hashes, watch_json};
+
+/// Pictures for `--grid` are taken out of their slots this often.
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Flags of `lanlens watch`.
+#[derive(Debug, Args)]
+pub(crate) struct WatchArgs {
+    /// Names, ids or unique id prefixes [default: every camera]
+    #[arg(value_name = "CAMERA")]
+    cameras: Vec<String>,
+
+    /// Stop after this long [default: at Ctrl-C]
+    #[arg(long = "for", value_name = "SECONDS", value_parser = parse_seconds)]
+    duration: Option<Duration>,
+
+    /// Decode the pictures, or only receive them
+    #[arg(long, value_enum, default_value_t = YesNo::Yes)]
+    decode: YesNo,
+
+    /// Read the latency from the time burned into test pictures
+    #[arg(long, value_enum, value_name = "WHAT")]
+    measure: Option<Measure>,
+
+    /// Write the newest picture of every camera to this file at the end
+    #[arg(long, value_name = "FILE.png")]
+    grid: Option<PathBuf>,
+
+    /// Write a line for every received access unit: camera, RTP time, SHA-256
+    #[arg(long, value_name = "FILE")]
+    hashes: Option<PathBuf>,
+
+    /// One JSON object a line on stdout, nothing else there
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum YesNo {
+    Yes,
+    No,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Measure {
+    Pattern,
+}
+
+pub(crate) async fn run(args: WatchArgs, begin: Instant) -> Result<u8> {
+    let watch = match args.cameras.is_empty() {
+        true => Selection::All,
+        false => Selection::Matching(args.cameras.clone()),
+    };
+    let config = NodeConfig {
+        decode: args.decode == YesNo::Yes,
+        measure_pattern: args.measure == Some(Measure::Pattern),
+        unit_tap: args.hashes.as_deref().map(hashes::write_to).transpose()?,
+        ..args.common.apply(NodeConfig::viewer(args.common.home()?, watch))
+    };
+    let node = start(config).await?;
+    let mut session = Session {
+        lines: JsonLines::new(begin),
+        json: args.json,
+        terminal: !args.json && std::io::stdout().is_terminal(),
+        ..Session::new(begin)
+    };
+    session.listen(&node, args.duration, args.grid.is_some()).await;
+    session.newest.look(&node);
+    let found = !node.snapshot().cameras.is_empty() || !session.last.is_empty();
+    node.shutdown().await;
+    session.finish();
+    if let Some(path) = &args.grid {
+        session.newest.write(path)?;
+        if !args.json {
+            println!("the pictures are in {}", path.display());
+        }
+    }
+    if !found {
+        eprintln!(
+            "no camera found: start lanlens-camera on a computer of this network, or name one with --peer IP:PORT"
+        );
+        return Ok(EXIT_NOTHING_FOUND);
+    }
+    Ok(EXIT_DONE)
+}
+
+/// What is known and was printed so far.
+struct Session {
+    begin: Instant,
+    lines: JsonLines,
+    json: bool,
+    terminal: bool,
+    names: BTreeMap<CameraId, String>,
+    last: BTreeMap<CameraId, (String, StreamStats)>,
+    first_picture: BTreeMap<CameraId, (Instant, u64)>,
+    newest: Newest,
+    /// Lines of the table that stands on the terminal.
+    table_lines: usize,
+}
+
+impl Session {
+    fn new(begin: Instant) -> Self {
+        Self {
+            begin,
+            lines: JsonLines::new(begin),
+            json: false,
+            terminal: false,
+            names: BTreeMap::new(),
+            last: BTreeMap::new(),
+            first_picture: BTreeMap::new(),
+            newest: Newest::default(),
+            table_lines: 0,
+        }
+    }
+
+    async fn listen(&mut self, node: &NodeHandle, duration: Option<Duration>, pictures: bool) {
+        let mut events = node.events();
+        let mut end = std::pin::pin!(shutdown_signal());
+        let mut second = tokio::time::interval(Duration::from_secs(1));
+        let mut look = tokio::time::interval(LOOK_INTERVAL);
+        // The duration counts from the program's start, as every other time does.
+        let over = duration.map(|duration| tokio::time::Instant::from_std(self.begin + duration));
+        loop {
+            tokio::select! {
+                () = &mut end => return,
+                () = sleep_until(over) => return,
+                _ = second.tick() => if self.terminal { self.draw(node) },
+                _ = look.tick(), if pictures => self.newest.look(node),
+                event = events.recv() => match event {
+                    Ok(event) => if !self.on_event(&event) { return },
+                    Err(RecvError::Lagged(missed)) => {
+                        let message = format!("{missed} events came faster than they were printed");
+                        self.on_event(&Event::Error { message });
+                    }
+                    Err(RecvError::Closed) => return,
+                },
+            }
+        }
+    }
+
+    /// `false` when nobody reads any more.
+    fn on_event(&mut self, event: &Event) -> bool {
+        match event {
+            Event::Discovered { camera, name, .. } => {
+                self.names.insert(*camera, name.clone());
+            }
+            Event::Stats { camera, stats } => {
+                let name = self.names.get(camera).cloned().unwrap_or_default();
+                if stats.frames_decoded > 0 {
+                    let now = Instant::now();
+                    self.first_picture.entry(*camera).or_insert((now, stats.frames_decoded));
+                }
+                self.last.insert(*camera, (name, stats.clone()));
+            }
+            _ => {}
+        }
+        if self.json {
+            return watch_json::print(&self.lines, event);
+        }
+        if let Some(words) = self.words(event) {
+            self.erase();
+            println!("{:7.3} s  {words}", self.begin.elapsed().as_secs_f64());
+        }
+        true
+    }
+
+    fn words(&self, event: &Event) -> Option<String> {
+        let name = |camera: &CameraId| {
+            self.names.get(camera).cloned().unwrap_or_else(|| camera.to_string())
+        };
+        Some(match event {
+            Event::Discovered { name, addresses, .. } => match addresses.first() {
+                Some(address) => format!("{name}: found at {address}"),
+                None => format!("{name}: found"),
+            },
+            Event::FirstFrame { camera, width, height, .. } => {
+                format!("{}: first picture, {width}×{height}", name(camera))
+            }
+            Event::Stalled { camera, since_ms } => {
+                format!("{}: STALLED, no new picture for {since_ms} ms", name(camera))
+            }
+            Event::Live { camera, since_ms: 0 } => format!("{}: live", name(camera)),
+            Event::Live { camera, since_ms } => {
+                format!("{}: live again after {since_ms} ms", name(camera))
+            }
+            Event::Lost { camera, reason } => format!("{}: lost, {}", name(camera), reason.text()),
+            Event::Gone { camera, reason } => format!("{}: gone, {}", name(camera), reason.text()),
+            Event::Access { camera, state: lanlens_model::Access::Pending } => format!(
+                "{}: has an owner; this device waits for leave and gets no picture",
+                name(camera)
+            ),
+            Event::Access { camera, state: lanlens_model::Access::Denied } => {
+                format!("{}: this device was refused", name(camera))
+            }
+            Event::PeerRefused { address, reason } => format!("refused {address}: {reason}"),
+            Event::Error { message } => message.clone(),
+            _ => return None,
+        })
+    }
+
+    /// The table of the last second, over the one before.
+    fn draw(&mut self, node: &NodeHandle) {
+        let snapshot = node.snapshot();
+        let mut table = Table::new(&HEAD);
+        for camera in snapshot.cameras.values() {
+            let stats = self.last.get(&camera.id).map(|(_, stats)| stats);
+            table.row(row(&camera.name, state(&camera.state), stats, false));
+        }
+        self.erase();
+        print!("{table}");
+        self.table_lines = table.lines();
+        let _ = std::io::stdout().flush();
+    }
+
+    fn erase(&mut self) {
+        let lines = std::mem::take(&mut self.table_lines);
+        if lines > 0 {
+            // Up, then erase to the end of the screen (ECMA-48 CUU, ED).
+            print!("\x1b[{lines}A\x1b[J");
+        }
+    }
+
+    fn finish(&mut self) {
+        if self.json {
+            let average = |camera: &CameraId| {
+                let (since, before) = self.first_picture.get(camera)?;
+                let (_, stats) = self.last.get(camera)?;
+                let seconds = since.elapsed().as_secs_f64();
+                let frames = stats.frames_decoded.saturating_sub(*before);
+                (seconds > 1.0).then(|| (frames as f64 / seconds * 100.0).round() / 100.0)
+            };
+            return watch_json::print_summary(&self.lines, &self.last, average);
+        }
+        self.erase();
+        if self.last.is_empty() {
+            return;
+        }
+        let mut table = Table::new(&HEAD);
+        for (name, stats) in self.last.values() {
+            table.row(row(name, "", Some(stats), true));
+        }
+        print!("{table}");
+    }
+}
+
+const HEAD: [&str; 9] =
+    ["CAMERA", "STATE", "SIZE", "FPS", "MBIT/S", "LATENCY p50/p95", "PICTURES", "FREEZES", "LOST"];
+
+/// A camera's line; latency of the last second, or of the whole run.
+fn row(name: &str, state: &str, stats: Option<&StreamStats>, whole: bool) -> Vec<String> {
+    let Some(stats) = stats else { return vec![name.to_owned(), state.to_owned()] };
+    let latency = if whole { stats.latency_run_ms } else { stats.latency_ms };
+    vec![
+        name.to_owned(),
+        state.to_owned(),
+        format!("{}×{}", stats.width, stats.height),
+        format!("{:.0}", stats.fps),
+        format!("{:.2}", stats.kbps / 1000.0),
+        latency.map_or("–".to_owned(), |l| format!("{:.1}/{:.1} ms", l.p50, l.p95)),
+        stats.frames_decoded.to_string(),
+        stats.freezes.to_string(),
+        stats.packets_lost.to_string(),
+    ]
+}
+
+fn state(state: &TileState) -> &'static str {
+    match state {
+        TileState::Idle => "not watched",
+        TileState::Connecting => "connecting",
+        TileState::Waiting => "waiting for leave",
+        TileState::Denied => "denied",
+        TileState::Live => "LIVE",
+        TileState::Stalled { .. } => "STALLED",
+        TileState::Lost(_) => "lost, retrying",
+        TileState::Offline => "offline",
+    }
+}
+
+async fn sleep_until(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

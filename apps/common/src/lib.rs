@@ -1,0 +1,17 @@
+//! What the three programs have in common: flags, logging, signals, exit codes, the clock of their
+//! events. Each program stays a page of its own words on top of this.
+
+mod args;
+mod output;
+mod signal;
+
+pub use args::{CommonArgs, parse_seconds};
+pub use output::{JsonLines, init_logging, say_error};
+pub use signal::shutdown_signal;
+
+/// Done.
+pub const EXIT_DONE: u8 = 0;
+/// Failed; one line on stderr says what and what to do.
+pub const EXIT_FAILED: u8 = 1;
+/// Nothing was found. (2, wrong usage, comes from the argument parser.)
+pub const EXIT_NOTHING_FOUND: u8 = 3;

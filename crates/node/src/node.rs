@@ -1,0 +1,200 @@
+//! The node loop: facts into the mesh, actions out of it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use lanlens_discovery::Discovery;
+use lanlens_mesh::{Action, DialId, LinkInput, Mesh, SessionHandle, SessionInput, TrustInput};
+use lanlens_model::{Command, Event, Snapshot};
+use lanlens_protocol::DiscoveryEvent;
+use lanlens_signaling::{Link, Refusal};
+use tokio::sync::{broadcast, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::links::Links;
+use crate::screens::Screens;
+use crate::sessions::{SessionCommand, Sessions};
+use crate::studio::Studio;
+use crate::trust::TrustKeeper;
+
+/// Everything must be closed within this after [`Action::Stop`].
+const STOP_TIMEOUT: Duration = Duration::from_millis(800);
+
+/// A fact from one of the node's own tasks.
+pub(crate) enum Input {
+    Link(LinkInput),
+    /// A dial attempt has succeeded.
+    Dialed(DialId, Link),
+    Session(SessionHandle, SessionInput),
+    Trust(TrustInput),
+    /// Something a person should know.
+    Trouble(String),
+}
+
+/// Where facts come from.
+pub(crate) struct Inlets {
+    pub(crate) inputs: mpsc::Receiver<Input>,
+    pub(crate) commands: mpsc::Receiver<Command>,
+    pub(crate) discovery: mpsc::Receiver<DiscoveryEvent>,
+    pub(crate) accepted: mpsc::Receiver<Link>,
+    pub(crate) refused: mpsc::Receiver<Refusal>,
+}
+
+/// The state of the loop.
+pub(crate) struct NodeLoop {
+    pub(crate) mesh: Mesh,
+    pub(crate) links: Links,
+    pub(crate) sessions: Sessions,
+    pub(crate) discovery: Discovery,
+    pub(crate) trust: Option<TrustKeeper>,
+    pub(crate) screens: Arc<Screens>,
+    pub(crate) studio: Option<Studio>,
+    pub(crate) snapshot: watch::Sender<Arc<Snapshot>>,
+    pub(crate) events: broadcast::Sender<Event>,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) cancel: CancellationToken,
+    pub(crate) ended: CancellationToken,
+}
+
+impl NodeLoop {
+    /// Runs until [`Action::Stop`].
+    pub(crate) async fn run(mut self, mut inlets: Inlets) {
+        while !self.drain() {
+            self.publish();
+            let due = self.mesh.poll_timeout();
+            tokio::select! {
+                Some(input) = inlets.inputs.recv() => self.on_input(input),
+                Some(command) = inlets.commands.recv() => {
+                    self.mesh.handle_command(command, Instant::now());
+                }
+                Some(event) = inlets.discovery.recv() => {
+                    self.mesh.handle_discovery(event, Instant::now());
+                }
+                Some(link) = inlets.accepted.recv() => self.on_link(link, None),
+                Some(refusal) = inlets.refused.recv() => self.emit(Event::PeerRefused {
+                    address: refusal.address.to_string(),
+                    reason: refusal.reason,
+                }),
+                () = sleep_until(due) => self.mesh.handle_timeout(Instant::now()),
+            }
+        }
+        self.stop().await;
+    }
+
+    fn on_input(&mut self, input: Input) {
+        let now = Instant::now();
+        match input {
+            Input::Link(input) => {
+                if let LinkInput::Closed { link, .. } = &input {
+                    self.links.close(*link);
+                }
+                self.mesh.handle_link(input, now);
+            }
+            Input::Dialed(dial, link) => self.on_link(link, Some(dial)),
+            Input::Session(handle, input) => self.mesh.handle_session(handle, input, now),
+            Input::Trust(input) => self.mesh.handle_trust(input, now),
+            Input::Trouble(message) => self.emit(Event::Error { message }),
+        }
+    }
+
+    fn on_link(&mut self, link: Link, dial: Option<DialId>) {
+        let (device, remote) = (link.device, link.remote);
+        let link = self.links.run(link);
+        let input = LinkInput::Opened { link, device, remote, dial };
+        self.mesh.handle_link(input, Instant::now());
+    }
+
+    /// Executes what the mesh wants; `true` when it wants to stop.
+    fn drain(&mut self) -> bool {
+        while let Some(action) = self.mesh.poll_action() {
+            if action == Action::Stop {
+                return true;
+            }
+            self.act(action);
+        }
+        false
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Dial { dial, addresses, expect } => self.links.dial(dial, addresses, expect),
+            Action::Send { link, message } => self.links.send(link, message),
+            Action::CloseLink { link } => self.links.close(link),
+            Action::OpenSubscriber { handle, camera, layer } => {
+                self.sessions.subscribe(handle, camera, layer);
+            }
+            Action::OpenPublisher { handle, offer, .. } => self.sessions.publish(handle, offer),
+            Action::AcceptAnswer { handle, sdp } => {
+                self.sessions.command(handle, SessionCommand::Answer(sdp));
+            }
+            Action::AddCandidate { handle, candidate } => {
+                self.sessions.command(handle, SessionCommand::Candidate(candidate));
+            }
+            Action::CloseSession { handle } => self.sessions.close(handle),
+            Action::Claim { device, name } => {
+                if let Some(trust) = &self.trust {
+                    trust.claim(device, name);
+                }
+            }
+            Action::Browse => {
+                if let Err(error) = self.discovery.refresh() {
+                    self.emit(Event::Error { message: error.to_string() });
+                }
+            }
+            Action::Emit(event) => self.emit(event),
+            // There is one layer so far; and `drain` has seen to the other.
+            Action::SetLayer { .. } | Action::Stop => {}
+        }
+    }
+
+    fn emit(&self, event: Event) {
+        match &event {
+            Event::PeerRefused { address, reason } => tracing::info!(address, reason, "refused"),
+            Event::Error { message } => tracing::warn!("{message}"),
+            _ => {}
+        }
+        // No receiver is no error: a program may only look at the snapshot.
+        let _ = self.events.send(event);
+    }
+
+    fn publish(&mut self) {
+        if self.mesh.take_changed() {
+            let snapshot = Arc::new(self.mesh.snapshot());
+            self.screens.retain_listed(&snapshot);
+            self.snapshot.send_replace(snapshot);
+        }
+    }
+
+    async fn stop(self) {
+        let Self { discovery, studio, sessions, links, tasks, cancel, ended, .. } = self;
+        // Links flush their goodbyes because their queues end; sessions close by their tokens.
+        drop(links);
+        drop(sessions);
+        let goodbye = tokio::task::spawn_blocking(move || discovery.shutdown());
+        let ending = async {
+            tasks.close();
+            let listening = cancel.clone();
+            // What only waits (dials, the listener) need not be waited for.
+            tokio::join!(tokio::time::sleep(Duration::from_millis(50)), async {
+                let _ = goodbye.await;
+            });
+            listening.cancel();
+            tasks.wait().await;
+            if let Some(studio) = studio {
+                let _ = tokio::task::spawn_blocking(move || studio.stop()).await;
+            }
+        };
+        if tokio::time::timeout(STOP_TIMEOUT, ending).await.is_err() {
+            tracing::warn!("some connections did not close in time");
+        }
+        ended.cancel();
+    }
+}
+
+async fn sleep_until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
+    }
+}

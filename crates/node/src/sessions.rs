@@ -1,0 +1,249 @@
+//! Media sessions as tasks: one for every viewer of our camera, one for every camera we watch.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use lanlens_media::EncodedUnit;
+use lanlens_mesh::{SessionHandle, SessionInput};
+use lanlens_model::limits::SESSION_QUEUE_MAX;
+use lanlens_model::{CameraId, IceCandidate, Layer};
+use lanlens_rtc::{Publisher, RtcConfig, SessionEvent, Subscriber};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::UnitTap;
+use crate::decode::{DecoderPool, Stream, StreamCallbacks};
+use crate::meter::Received;
+use crate::node::Input;
+use crate::screens::{Clocks, Screen, Screens};
+use crate::studio::Studio;
+
+/// Events of one session waiting to be passed on.
+const SESSION_EVENTS_MAX: usize = 64;
+const STATS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What the mesh asks of a session.
+pub(crate) enum SessionCommand {
+    Answer(String),
+    Candidate(IceCandidate),
+    /// Not from the mesh: the decoder cannot go on.
+    Keyframe,
+}
+
+/// Every session's queue, and what new ones need.
+pub(crate) struct Sessions {
+    pub(crate) rtc: RtcConfig,
+    pub(crate) inputs: mpsc::Sender<Input>,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) cancel: CancellationToken,
+    pub(crate) screens: Arc<Screens>,
+    pub(crate) clocks: Arc<Clocks>,
+    pub(crate) pool: Arc<DecoderPool>,
+    pub(crate) studio: Option<Studio>,
+    pub(crate) unit_tap: Option<UnitTap>,
+    pub(crate) open: HashMap<SessionHandle, Open>,
+}
+
+pub(crate) struct Open {
+    commands: mpsc::Sender<SessionCommand>,
+    cancel: CancellationToken,
+}
+
+impl Sessions {
+    /// Starts to receive a camera.
+    pub(crate) fn subscribe(&mut self, handle: SessionHandle, camera: CameraId, layer: Layer) {
+        let (commands, received) = mpsc::channel(SESSION_QUEUE_MAX);
+        let cancel = self.cancel.child_token();
+        let screen = self.screens.open(camera);
+        let stream = self.open_stream(handle, camera, &screen, &commands);
+        self.open.insert(handle, Open { commands, cancel: cancel.clone() });
+        let (pool, tap) = (Arc::clone(&self.pool), self.unit_tap.clone());
+        let feed = Arc::clone(&stream);
+        let watch = Watch {
+            handle,
+            camera,
+            layer,
+            stream,
+            screen,
+            rtc: self.rtc.clone(),
+            clocks: Arc::clone(&self.clocks),
+            inputs: self.inputs.clone(),
+        };
+        let on_unit = move |unit: EncodedUnit| {
+            if let Some(tap) = &tap {
+                tap(camera, &unit);
+            }
+            pool.submit(&feed, unit);
+        };
+        self.tasks.spawn(watch.run(received, on_unit, cancel));
+    }
+
+    fn open_stream(
+        &self,
+        handle: SessionHandle,
+        camera: CameraId,
+        screen: &Arc<Screen>,
+        commands: &mpsc::Sender<SessionCommand>,
+    ) -> Arc<Stream> {
+        let (inputs, commands) = (self.inputs.clone(), commands.clone());
+        let callbacks = StreamCallbacks {
+            on_picture: Box::new(move |width, height| {
+                // With a full queue the next picture tells the same.
+                let input = SessionInput::Frame { width, height };
+                let _ = inputs.try_send(Input::Session(handle, input));
+            }),
+            on_keyframe_needed: Box::new(move || {
+                let _ = commands.try_send(SessionCommand::Keyframe);
+            }),
+        };
+        self.pool.open(camera, Arc::clone(screen), callbacks)
+    }
+
+    /// Starts to send our camera to the maker of this offer.
+    pub(crate) fn publish(&mut self, handle: SessionHandle, offer: String) {
+        let Some(studio) = self.studio.clone() else { return };
+        let (commands, received) = mpsc::channel(SESSION_QUEUE_MAX);
+        let cancel = self.cancel.child_token();
+        self.open.insert(handle, Open { commands, cancel: cancel.clone() });
+        let serve = Serve { handle, studio, rtc: self.rtc.clone(), inputs: self.inputs.clone() };
+        self.tasks.spawn(serve.run(offer, received, cancel));
+    }
+
+    pub(crate) fn command(&mut self, handle: SessionHandle, command: SessionCommand) {
+        let Some(open) = self.open.get(&handle) else { return };
+        if open.commands.try_send(command).is_err() {
+            tracing::warn!("a session takes no more commands; closing it");
+            open.cancel.cancel();
+        }
+    }
+
+    pub(crate) fn close(&mut self, handle: SessionHandle) {
+        if let Some(open) = self.open.remove(&handle) {
+            open.cancel.cancel();
+        }
+    }
+}
+
+/// A camera that is received.
+struct Watch {
+    handle: SessionHandle,
+    camera: CameraId,
+    layer: Layer,
+    stream: Arc<Stream>,
+    screen: Arc<Screen>,
+    rtc: RtcConfig,
+    clocks: Arc<Clocks>,
+    inputs: mpsc::Sender<Input>,
+}
+
+impl Watch {
+    async fn run(
+        self,
+        mut commands: mpsc::Receiver<SessionCommand>,
+        on_unit: impl FnMut(EncodedUnit) + Send + 'static,
+        cancel: CancellationToken,
+    ) {
+        let (events, mut received) = mpsc::channel(SESSION_EVENTS_MAX);
+        let subscriber = match Subscriber::start(self.rtc.clone(), on_unit, events).await {
+            Ok(subscriber) => subscriber,
+            Err(error) => return fail(&self.inputs, self.handle, error.to_string()).await,
+        };
+        let mut tick = tokio::time::interval(STATS_INTERVAL);
+        loop {
+            tokio::select! {
+                () = cancel.cancelled() => break,
+                event = received.recv() => match event {
+                    Some(event) => tell(&self.inputs, self.handle, event).await,
+                    None => break,
+                },
+                Some(command) = commands.recv() => match command {
+                    SessionCommand::Answer(sdp) => subscriber.accept_answer(sdp),
+                    SessionCommand::Candidate(candidate) => subscriber.add_candidate(candidate),
+                    SessionCommand::Keyframe => subscriber.request_keyframe(),
+                },
+                _ = tick.tick() => self.tell_stats(&subscriber),
+            }
+        }
+        self.stream.close();
+        self.tell_stats(&subscriber);
+        self.screen.meter().on_session_end();
+        subscriber.close().await;
+    }
+
+    fn tell_stats(&self, subscriber: &Subscriber) {
+        let counted = subscriber.stats();
+        let received = Received {
+            bytes: counted.bytes,
+            units_dropped: counted.units_dropped,
+            packets_lost: counted.packets_lost,
+            keyframe_requests: counted.keyframe_requests,
+        };
+        let rtt = self.clocks.get(self.camera.device()).map(|clock| clock.rtt);
+        let stats = self.screen.meter().tick(Instant::now(), received, self.layer, rtt);
+        // Figures may be skipped where the loop is busy; the totals in the next ones are complete.
+        let _ = self.inputs.try_send(Input::Session(self.handle, SessionInput::Stats(stats)));
+    }
+}
+
+/// A viewer that is sent to.
+struct Serve {
+    handle: SessionHandle,
+    studio: Studio,
+    rtc: RtcConfig,
+    inputs: mpsc::Sender<Input>,
+}
+
+impl Serve {
+    async fn run(
+        self,
+        offer: String,
+        mut commands: mpsc::Receiver<SessionCommand>,
+        cancel: CancellationToken,
+    ) {
+        let (events, mut received) = mpsc::channel(SESSION_EVENTS_MAX);
+        let mut seat = self.studio.join();
+        let Some(units) = seat.units.take() else { return };
+        let studio = self.studio.clone();
+        let on_keyframe = move || studio.request_keyframe();
+        let publisher =
+            match Publisher::start(self.rtc.clone(), offer, units, on_keyframe, events).await {
+                Ok(publisher) => publisher,
+                Err(error) => return fail(&self.inputs, self.handle, error.to_string()).await,
+            };
+        loop {
+            tokio::select! {
+                () = cancel.cancelled() => break,
+                event = received.recv() => match event {
+                    Some(event) => tell(&self.inputs, self.handle, event).await,
+                    None => break,
+                },
+                Some(command) = commands.recv() => match command {
+                    SessionCommand::Candidate(candidate) => publisher.add_candidate(candidate),
+                    SessionCommand::Answer(_) | SessionCommand::Keyframe => {}
+                },
+            }
+        }
+        publisher.close().await;
+        drop(seat);
+    }
+}
+
+async fn tell(inputs: &mpsc::Sender<Input>, handle: SessionHandle, event: SessionEvent) {
+    let input = match event {
+        SessionEvent::Description(sdp) => SessionInput::Description(sdp),
+        SessionEvent::Candidate(candidate) => SessionInput::Candidate(candidate),
+        SessionEvent::Connected { candidate_pair } => SessionInput::Connected { candidate_pair },
+        SessionEvent::Failed(reason) => SessionInput::Failed { reason },
+        // Pictures and the link tell sooner and more truly.
+        SessionEvent::Disconnected => return,
+        SessionEvent::Closed => SessionInput::Failed { reason: "the session ended".to_owned() },
+    };
+    let _ = inputs.send(Input::Session(handle, input)).await;
+}
+
+async fn fail(inputs: &mpsc::Sender<Input>, handle: SessionHandle, reason: String) {
+    tracing::warn!(reason, "a media session could not start");
+    let _ = inputs.send(Input::Session(handle, SessionInput::Failed { reason })).await;
+}

@@ -1,0 +1,279 @@
+//! From a configuration to a running node.
+
+use std::sync::Arc;
+
+use lanlens_capture::SourceSpec;
+use lanlens_discovery::{Advert, Discovery, DiscoveryConfig, DiscoveryError, interfaces};
+use lanlens_identity::{Home, HomeError, Identity, IdentityError, SlotError, SlotGuard, take_slot};
+use lanlens_media::SourceError;
+use lanlens_mesh::{Config, Mesh};
+use lanlens_model::limits::{EVENT_QUEUE_MAX, INPUT_QUEUE_MAX};
+use lanlens_model::{AccessMode, CameraId, Command, NodeId, Snapshot, TrustView};
+use lanlens_protocol::{Txt, clean_name};
+use lanlens_rtc::RtcConfig;
+use lanlens_signaling::{ListenConfig, ListenError, Listener};
+use thiserror::Error;
+use tokio::sync::{broadcast, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::NodeConfig;
+use crate::decode::{DecoderPool, Surroundings};
+use crate::handle::{NodeHandle, Ready};
+use crate::links::Links;
+use crate::node::{Inlets, Input, NodeLoop};
+use crate::screens::{Clocks, Screens};
+use crate::sessions::Sessions;
+use crate::studio::Studio;
+use crate::trust::{TrustKeeper, TrustOutput};
+
+/// Commands waiting for the loop.
+const COMMANDS_MAX: usize = 256;
+/// Links waiting to be taken in.
+const ACCEPTED_MAX: usize = 32;
+
+/// Why a node could not start. Each says what to do.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The home folder.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// The device's key.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The place of this program in its home.
+    #[error(transparent)]
+    Slot(#[from] SlotError),
+    /// The camera.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The signaling port.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// mDNS.
+    #[error(transparent)]
+    Discovery(#[from] DiscoveryError),
+    /// A thread.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// What this program is within its home.
+struct Place {
+    identity: Identity,
+    slot: SlotGuard,
+    camera: Option<CameraId>,
+    /// Friendly name; empty for viewers.
+    name: String,
+}
+
+/// Starts a node; must be called inside a tokio runtime.
+///
+/// # Errors
+/// See [`StartError`].
+pub async fn start(config: NodeConfig) -> Result<NodeHandle, StartError> {
+    let home = Home::open(&config.home)?;
+    let place = take_place(&home, &config)?;
+    let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());
+    let (input_tx, inputs) = mpsc::channel(INPUT_QUEUE_MAX);
+    let (command_tx, commands) = mpsc::channel::<Command>(COMMANDS_MAX);
+    let (discovery_tx, discovery_rx) = mpsc::channel(INPUT_QUEUE_MAX);
+    let (accepted_tx, accepted) = mpsc::channel(ACCEPTED_MAX);
+    let (refused_tx, refused) = mpsc::channel(ACCEPTED_MAX);
+
+    let listener = Listener::bind(place.identity.clone(), listen_config(&config))?;
+    let port = listener.port();
+    tasks.spawn(listener.run(cancel.clone(), accepted_tx, refused_tx));
+    let (trust, view) = open_trust(&home, &config, &input_tx)?;
+    let discovery = discover(&config, &place, port, discovery_tx)?;
+    let studio = open_studio(&config, &place, &input_tx);
+    let (screens, clocks) = (Arc::new(Screens::default()), Arc::new(Clocks::default()));
+    let pool = DecoderPool::start(Surroundings {
+        clocks: Arc::clone(&clocks),
+        measure_pattern: config.measure_pattern,
+        decode: config.decode,
+        repaint: config.repaint.clone(),
+    })?;
+
+    let ready = Arc::new(ready(&config, &place, port));
+    let (snapshot_tx, snapshot) = watch::channel(Arc::new(Snapshot::default()));
+    let events = broadcast::Sender::new(EVENT_QUEUE_MAX);
+    let ended = CancellationToken::new();
+    let sessions = Sessions {
+        rtc: rtc_config(&config),
+        inputs: input_tx.clone(),
+        tasks: tasks.clone(),
+        cancel: cancel.clone(),
+        screens: Arc::clone(&screens),
+        clocks: Arc::clone(&clocks),
+        pool: Arc::new(pool),
+        studio: studio.clone(),
+        unit_tap: config.unit_tap.clone(),
+        open: Default::default(),
+    };
+    let node = NodeLoop {
+        mesh: open_mesh(&config, &place, view),
+        links: Links::new(place.identity.clone(), clocks, input_tx, tasks.clone(), cancel.clone()),
+        sessions,
+        discovery,
+        trust,
+        screens: Arc::clone(&screens),
+        studio: studio.clone(),
+        snapshot: snapshot_tx,
+        events: events.clone(),
+        tasks,
+        cancel,
+        ended: ended.clone(),
+    };
+    let inlets = Inlets { inputs, commands, discovery: discovery_rx, accepted, refused };
+    let slot = place.slot;
+    tokio::spawn(async move {
+        node.run(inlets).await;
+        // The place is free for the next start only when everything is closed.
+        drop(slot);
+    });
+    Ok(NodeHandle { ready, commands: command_tx, snapshot, events, screens, studio, ended })
+}
+
+fn take_place(home: &Home, config: &NodeConfig) -> Result<Place, StartError> {
+    let identity = Identity::load_or_create(home)?;
+    let source = match &config.camera {
+        Some(camera) => match camera.source.identity()? {
+            Some(stable) => stable,
+            None => SourceSpec::Pattern.to_string(),
+        },
+        None => "screen".to_owned(),
+    };
+    let slot = take_slot(home, config.role.as_str(), &source)?;
+    // The slot's name holds the source and tells two programs with the same source apart.
+    let camera = config.camera.as_ref().map(|_| CameraId::new(identity.device(), &slot.name));
+    let name = match (clean_name(&config.name), camera) {
+        (name, Some(camera)) if name.is_empty() => default_name(camera),
+        (name, Some(_)) => name,
+        (_, None) => String::new(),
+    };
+    Ok(Place { identity, slot, camera, name })
+}
+
+/// Says nothing of its user or computer, and tells two cameras apart.
+fn default_name(camera: CameraId) -> String {
+    // The end of an id differs between the cameras of one device.
+    let id = camera.to_string();
+    format!("Camera {}", &id[id.len() - 4..])
+}
+
+fn listen_config(config: &NodeConfig) -> ListenConfig {
+    let mut listen = ListenConfig { listen: config.listen, only: None };
+    if !config.interfaces.is_empty() {
+        let names = config.interfaces.clone();
+        listen.only = Some(Arc::new(move || {
+            let addresses = interfaces::local_addresses(&names).unwrap_or_default();
+            addresses.iter().map(|address| address.with_port(0)).collect()
+        }));
+    }
+    listen
+}
+
+fn rtc_config(config: &NodeConfig) -> RtcConfig {
+    let names = config.interfaces.clone();
+    RtcConfig::new(move || {
+        let addresses = interfaces::local_addresses(&names).unwrap_or_default();
+        addresses.into_iter().map(|address| address.ip).collect()
+    })
+}
+
+fn open_trust(
+    home: &Home,
+    config: &NodeConfig,
+    inputs: &mpsc::Sender<Input>,
+) -> Result<(Option<TrustKeeper>, TrustView), StartError> {
+    if config.camera.is_none() {
+        return Ok((None, TrustView::default()));
+    }
+    let inputs = inputs.clone();
+    let (keeper, view) = TrustKeeper::start(home, move |output| {
+        let input = match output {
+            TrustOutput::Input(input) => Input::Trust(input),
+            TrustOutput::Trouble(message) => Input::Trouble(message),
+        };
+        // Called once from here, inside the runtime, before the loop runs; later from its thread.
+        if let Err(error) = inputs.try_send(input) {
+            tracing::error!(%error, "a change of the trust store was lost");
+        }
+    })?;
+    Ok((Some(keeper), view))
+}
+
+fn discover(
+    config: &NodeConfig,
+    place: &Place,
+    port: u16,
+    events: mpsc::Sender<lanlens_protocol::DiscoveryEvent>,
+) -> Result<Discovery, StartError> {
+    let interfaces = config.interfaces.clone();
+    let mut discovery =
+        Discovery::start(DiscoveryConfig { interfaces, ..DiscoveryConfig::default() }, events)?;
+    let txt = Txt {
+        node: NodeId::new(place.identity.device(), &place.slot.name),
+        role: config.role,
+        epoch: place.slot.epoch,
+        camera: place.camera,
+        name: place.name.clone(),
+    };
+    discovery.advertise(&Advert::new(port, txt))?;
+    Ok(discovery)
+}
+
+fn open_studio(config: &NodeConfig, place: &Place, inputs: &mpsc::Sender<Input>) -> Option<Studio> {
+    let camera = config.camera.clone()?;
+    let inputs = inputs.clone();
+    let complain = move |message: String| {
+        let _ = inputs.try_send(Input::Trouble(message));
+    };
+    Some(Studio::new(camera, pattern_seed(place), Arc::new(complain)))
+}
+
+/// Test pictures of one home differ by their slot's number, those of two homes by chance.
+fn pattern_seed(place: &Place) -> u64 {
+    let number = place.slot.name.rsplit('-').next().and_then(|n| n.parse::<u64>().ok());
+    let device: u64 = place.identity.device().to_string().bytes().map(u64::from).sum();
+    device + number.unwrap_or(0)
+}
+
+fn open_mesh(config: &NodeConfig, place: &Place, trust: TrustView) -> Mesh {
+    let name = place.name.clone();
+    let mesh_config = Config {
+        node: NodeId::new(place.identity.device(), &place.slot.name),
+        role: config.role,
+        epoch: place.slot.epoch,
+        name: name.clone(),
+        cameras: place.camera.map(|camera| (camera, name)).into_iter().collect(),
+        access: config.camera.as_ref().map_or(AccessMode::Ask, |camera| camera.access),
+        trust,
+    };
+    let now = std::time::Instant::now();
+    let mut mesh = Mesh::new(mesh_config, fastrand::u64(..), now);
+    mesh.handle_command(Command::Watch(config.watch.clone()), now);
+    for peer in &config.peers {
+        mesh.handle_command(Command::AddPeer(*peer), now);
+    }
+    mesh
+}
+
+fn ready(config: &NodeConfig, place: &Place, port: u16) -> Ready {
+    let addresses = match config.listen {
+        Some(address) if !address.ip().is_unspecified() => vec![address],
+        _ => {
+            let local = interfaces::local_addresses(&config.interfaces).unwrap_or_default();
+            local.iter().map(|address| address.with_port(port)).collect()
+        }
+    };
+    Ready {
+        device: place.identity.device(),
+        node: NodeId::new(place.identity.device(), &place.slot.name),
+        camera: place.camera,
+        name: place.name.clone(),
+        port,
+        addresses,
+    }
+}

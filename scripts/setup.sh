@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# Installs what is missing to build and run Lanlens; with --test, also what its tests need.
+#
+# Only Debian and Ubuntu packages are installed, by apt-get, and only those that are not there yet.
+# Rust is checked and never installed: that is the user's choice to make.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=scripts/common.sh
+source scripts/common.sh
+
+# nasm gives OpenH264 and libjpeg-turbo their SIMD code: without it the build succeeds, but encodes
+# at a third of the speed. libclang is for the V4L2 bindings.
+build_packages=(build-essential ca-certificates clang cmake libclang-dev nasm pkg-config)
+
+# The window: X11 or Wayland, OpenGL or Vulkan.
+window_packages=(
+  libx11-6 libx11-xcb1 libxcursor1 libxi6 libxrandr2 libxkbcommon0 libxkbcommon-x11-0
+  libwayland-client0 libwayland-egl1
+  libgl1 libegl1 libgl1-mesa-dri libvulkan1 mesa-vulkan-drivers
+)
+
+# Tests: a screen without a screen, networks without a network, other makers' mDNS, fonts for names
+# in any script, a reader of these scripts. The last line boots a virtual camera in a virtual machine.
+test_packages=(
+  xvfb xdotool imagemagick
+  iproute2 iptables nftables iputils-ping procps
+  avahi-daemon avahi-utils python3-zeroconf
+  fonts-noto-cjk shellcheck
+  qemu-system-x86 busybox-static cpio kmod xz-utils zstd
+)
+
+is_installed() {
+  dpkg-query -W -f='${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed
+}
+
+install_packages() {
+  local missing=() as_root=() package
+  for package in "$@"; do
+    is_installed "$package" || missing+=("$package")
+  done
+  if [[ ${#missing[@]} -eq 0 ]]; then
+    return
+  fi
+  if [[ $EUID -ne 0 ]]; then
+    command -v sudo >/dev/null ||
+      die "Some packages are missing. As root, run: apt-get install ${missing[*]}"
+    as_root=(sudo)
+    say "Installing packages; sudo may ask for your password: ${missing[*]}"
+  else
+    say "Installing packages: ${missing[*]}"
+  fi
+  "${as_root[@]}" apt-get update -qq ||
+    echo "apt-get update failed; going on with the package lists that are here." >&2
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
+    die "apt-get could not install: ${missing[*]}. Its words stand above; mend that and try again."
+}
+
+check_rust() {
+  local needed have lowest
+  needed="$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)"
+  if ! command -v cargo >/dev/null || ! command -v rustc >/dev/null; then
+    die "Rust is missing. Install Rust $needed or newer from https://rustup.rs and try again."
+  fi
+  have="$(rustc --version | cut -d ' ' -f 2)"
+  lowest="$(printf '%s\n' "$needed" "$have" | sort -V | head -n 1)"
+  [[ "$lowest" == "$needed" ]] ||
+    die "Rust $have is too old: Lanlens needs $needed. Run 'rustup update stable', or install it" \
+      "from https://rustup.rs, and try again."
+}
+
+check_test_tools() {
+  local tool
+  for tool in fmt clippy; do
+    cargo "$tool" --version >/dev/null 2>&1 && continue
+    command -v rustup >/dev/null ||
+      die "cargo $tool is missing. Install your system's package for it and try again."
+    say "Adding cargo $tool"
+    rustup component add "${tool/fmt/rustfmt}"
+  done
+  if ! cargo nextest --version >/dev/null 2>&1; then
+    say "Building cargo-nextest, the test runner: some minutes, once"
+    cargo install --locked cargo-nextest ||
+      echo "cargo-nextest could not be built; 'cargo test' runs the tests instead." >&2
+  fi
+}
+
+for_tests=no
+case "${1:-}" in
+  '') ;;
+  --test) for_tests=yes ;;
+  *)
+    echo "usage: $0 [--test]" >&2
+    exit 2
+    ;;
+esac
+
+if command -v apt-get >/dev/null; then
+  packages=("${build_packages[@]}")
+  if [[ "$for_tests" == yes ]]; then
+    packages+=("${window_packages[@]}" "${test_packages[@]}")
+  elif has_display; then
+    packages+=("${window_packages[@]}")
+  fi
+  install_packages "${packages[@]}"
+else
+  echo "Packages are installed with apt-get only. Make sure that these are here: a C and C++" \
+    "compiler, clang with libclang, cmake, nasm, pkg-config."
+fi
+check_rust
+if [[ "$for_tests" == yes ]]; then
+  check_test_tools
+fi
