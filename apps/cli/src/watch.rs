@@ -113,7 +113,8 @@ struct Session {
     terminal: bool,
     names: BTreeMap<CameraId, String>,
     last: BTreeMap<CameraId, (String, StreamStats)>,
-    first_picture: BTreeMap<CameraId, (Instant, u64)>,
+    /// When figures with pictures came first and last, and the pictures by then.
+    rates: BTreeMap<CameraId, [(Instant, u64); 2]>,
     newest: Newest,
     /// Lines of the table that stands on the terminal.
     table_lines: usize,
@@ -128,7 +129,7 @@ impl Session {
             terminal: false,
             names: BTreeMap::new(),
             last: BTreeMap::new(),
-            first_picture: BTreeMap::new(),
+            rates: BTreeMap::new(),
             newest: Newest::default(),
             table_lines: 0,
         }
@@ -168,8 +169,8 @@ impl Session {
             Event::Stats { camera, stats } => {
                 let name = self.names.get(camera).cloned().unwrap_or_default();
                 if stats.frames_decoded > 0 {
-                    let now = Instant::now();
-                    self.first_picture.entry(*camera).or_insert((now, stats.frames_decoded));
+                    let point = (Instant::now(), stats.frames_decoded);
+                    self.rates.entry(*camera).or_insert([point; 2])[1] = point;
                 }
                 self.last.insert(*camera, (name, stats.clone()));
             }
@@ -244,11 +245,10 @@ impl Session {
     fn finish(&mut self) {
         if self.json {
             let average = |camera: &CameraId| {
-                let (since, before) = self.first_picture.get(camera)?;
-                let (_, stats) = self.last.get(camera)?;
-                let seconds = since.elapsed().as_secs_f64();
-                let frames = stats.frames_decoded.saturating_sub(*before);
-                (seconds > 1.0).then(|| (frames as f64 / seconds * 100.0).round() / 100.0)
+                let [(begin, before), (end, after)] = *self.rates.get(camera)?;
+                let seconds = (end - begin).as_secs_f64();
+                let frames = after.saturating_sub(before);
+                (seconds > 0.5).then(|| (frames as f64 / seconds * 100.0).round() / 100.0)
             };
             return watch_json::print_summary(&self.lines, &self.last, average);
         }

@@ -309,7 +309,7 @@ impl Mesh {
         vouched || watched
     }
 
-    fn list_if_new(&mut self, id: CameraId) {
+    pub(crate) fn list_if_new(&mut self, id: CameraId) {
         let now = self.now;
         let Some(camera) = self.directory.cameras.get_mut(&id) else { return };
         if std::mem::replace(&mut camera.listed, true) {

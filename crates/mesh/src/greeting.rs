@@ -102,6 +102,7 @@ impl Mesh {
         }
         for camera in &greeting.cameras {
             self.list_camera(camera.id, node_id, &camera.name, true);
+            self.list_if_new(camera.id);
         }
         if let Some(state) = greeting.access {
             self.on_access(node_id, state);

@@ -30,6 +30,15 @@ pub enum DialFailure {
     },
 }
 
+/// Why a link is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkEnd {
+    /// It was closed, broke, or fell silent.
+    Lost(String),
+    /// The peer broke a rule, was told so, and was cut off.
+    Refused(String),
+}
+
 /// A fact about a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LinkInput {
@@ -55,8 +64,8 @@ pub enum LinkInput {
     Closed {
         /// Which.
         link: LinkId,
-        /// Why, in words.
-        reason: String,
+        /// Why.
+        end: LinkEnd,
     },
     /// A dial attempt ended without a link.
     DialFailed {

@@ -37,7 +37,8 @@ use lanlens_model::{
 use lanlens_protocol::DiscoveryEvent;
 
 pub use io::{
-    Action, Claim, DialFailure, DialId, LinkId, LinkInput, SessionHandle, SessionInput, TrustInput,
+    Action, Claim, DialFailure, DialId, LinkEnd, LinkId, LinkInput, SessionHandle, SessionInput,
+    TrustInput,
 };
 pub use pace::Pace;
 
@@ -116,7 +117,7 @@ impl Mesh {
                 self.on_link_opened(link, device, remote, dial);
             }
             LinkInput::Message { link, message } => self.on_message(link, message),
-            LinkInput::Closed { link, reason } => self.on_link_closed(link, &reason),
+            LinkInput::Closed { link, end } => self.on_link_closed(link, end),
             LinkInput::DialFailed { dial, failure } => self.on_dial_failed(dial, failure),
         }
         self.settle();

@@ -7,7 +7,7 @@ use lanlens_model::limits::{ADDRESSES_PER_NODE_MAX, HANDSHAKE_TIMEOUT, SESSION_R
 use lanlens_model::{Access, DeviceId, Event, NodeId};
 use lanlens_protocol::{ErrorCode, Message};
 
-use crate::io::{DialFailure, DialId, LinkId};
+use crate::io::{DialFailure, DialId, LinkEnd, LinkId};
 use crate::{Action, ById, Mesh};
 
 /// The link itself enforces [`HANDSHAKE_TIMEOUT`]; this is for a shell that forgot.
@@ -142,15 +142,15 @@ impl Mesh {
         }
     }
 
-    pub(crate) fn on_link_closed(&mut self, id: LinkId, reason: &str) {
+    pub(crate) fn on_link_closed(&mut self, id: LinkId, end: LinkEnd) {
         let Some(link) = self.links.open.remove(&id) else { return };
+        if let LinkEnd::Refused(reason) = end {
+            self.emit(Event::PeerRefused { address: link.remote.to_string(), reason });
+        }
         match link.phase {
             Phase::Greeting { .. } => {
                 if let Some(target) = link.target {
                     self.dial_was_in_vain(target);
-                } else {
-                    let address = link.remote.to_string();
-                    self.emit(Event::PeerRefused { address, reason: reason.to_owned() });
                 }
             }
             Phase::Up { node, .. } => self.on_node_unlinked(node, id),

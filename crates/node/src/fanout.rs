@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lanlens_media::EncodedUnit;
-use lanlens_model::limits::ENCODED_QUEUE_MAX;
 use tokio::sync::mpsc;
 
 /// Everyone who receives one encoding.
@@ -19,11 +18,9 @@ struct Viewer {
 }
 
 impl Fanout {
-    /// A new viewer's queue. It leaves by dropping the receiver.
-    pub(crate) fn join(&self) -> mpsc::Receiver<Arc<EncodedUnit>> {
-        let (units, receiver) = mpsc::channel(ENCODED_QUEUE_MAX);
+    /// Takes in a viewer's queue. It leaves by dropping the receiver.
+    pub(crate) fn join(&self, units: mpsc::Sender<Arc<EncodedUnit>>) {
         self.lock().push(Viewer { units, needs_keyframe: true });
-        receiver
     }
 
     /// Gives a unit to everyone who can use it; `true` when somebody needs a keyframe now.
@@ -65,7 +62,14 @@ impl Fanout {
 mod tests {
     use super::*;
     use lanlens_media::CaptureTime;
+    use lanlens_model::limits::ENCODED_QUEUE_MAX;
     use lanlens_model::{Layer, MediaKind};
+
+    fn join(fanout: &Fanout) -> mpsc::Receiver<Arc<EncodedUnit>> {
+        let (units, receiver) = mpsc::channel(ENCODED_QUEUE_MAX);
+        fanout.join(units);
+        receiver
+    }
 
     fn unit(keyframe: bool) -> Arc<EncodedUnit> {
         Arc::new(EncodedUnit {
@@ -81,7 +85,7 @@ mod tests {
     #[test]
     fn a_viewer_begins_with_a_keyframe() {
         let fanout = Fanout::default();
-        let mut units = fanout.join();
+        let mut units = join(&fanout);
         fanout.send(&unit(false));
         assert!(units.try_recv().is_err());
         fanout.send(&unit(true));
@@ -93,7 +97,7 @@ mod tests {
     #[test]
     fn a_slow_viewer_loses_up_to_the_next_keyframe_and_disturbs_nobody() {
         let fanout = Fanout::default();
-        let (mut slow, mut fast) = (fanout.join(), fanout.join());
+        let (mut slow, mut fast) = (join(&fanout), join(&fanout));
         fanout.send(&unit(true));
         let mut asked = 0;
         for _ in 0..ENCODED_QUEUE_MAX + 10 {
@@ -112,7 +116,7 @@ mod tests {
     #[test]
     fn whoever_leaves_is_forgotten() {
         let fanout = Fanout::default();
-        let (a, _b) = (fanout.join(), fanout.join());
+        let (a, _b) = (join(&fanout), join(&fanout));
         drop(a);
         assert_eq!(fanout.viewers(), 1);
     }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lanlens_identity::Identity;
-use lanlens_mesh::{DialFailure, DialId, LinkId, LinkInput};
+use lanlens_mesh::{DialFailure, DialId, LinkEnd, LinkId, LinkInput};
 use lanlens_model::DeviceId;
 use lanlens_model::limits::LINK_QUEUE_MAX;
 use lanlens_protocol::Message;
-use lanlens_signaling::{DialError, Link, LinkEvent, dial};
+use lanlens_signaling::{CloseReason, DialError, Link, LinkEvent, dial};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -123,7 +123,12 @@ async fn pass_on(
                 continue;
             }
             LinkEvent::Closed(reason) => {
-                LinkInput::Closed { link, reason: reason.text().to_owned() }
+                let text = reason.text().to_owned();
+                let end = match reason {
+                    CloseReason::Refused(_) => LinkEnd::Refused(text),
+                    _ => LinkEnd::Lost(text),
+                };
+                LinkInput::Closed { link, end }
             }
         };
         if inputs.send(Input::Link(input)).await.is_err() {

@@ -150,7 +150,8 @@ impl Watch {
             Ok(subscriber) => subscriber,
             Err(error) => return fail(&self.inputs, self.handle, error.to_string()).await,
         };
-        let mut tick = tokio::time::interval(STATS_INTERVAL);
+        let first = tokio::time::Instant::now() + STATS_INTERVAL;
+        let mut tick = tokio::time::interval_at(first, STATS_INTERVAL);
         loop {
             tokio::select! {
                 () = cancel.cancelled() => break,
@@ -203,8 +204,7 @@ impl Serve {
         cancel: CancellationToken,
     ) {
         let (events, mut received) = mpsc::channel(SESSION_EVENTS_MAX);
-        let mut seat = self.studio.join();
-        let Some(units) = seat.units.take() else { return };
+        let (seat, units) = self.studio.reserve();
         let studio = self.studio.clone();
         let on_keyframe = move || studio.request_keyframe();
         let publisher =
@@ -212,11 +212,18 @@ impl Serve {
                 Ok(publisher) => publisher,
                 Err(error) => return fail(&self.inputs, self.handle, error.to_string()).await,
             };
+        // Not before the offer has proved to make sense: nonsense must not wake the camera.
+        seat.take();
         loop {
             tokio::select! {
                 () = cancel.cancelled() => break,
                 event = received.recv() => match event {
-                    Some(event) => tell(&self.inputs, self.handle, event).await,
+                    Some(event) => {
+                        if matches!(event, SessionEvent::Connected { .. }) {
+                            self.studio.keyframe_for_newcomer();
+                        }
+                        tell(&self.inputs, self.handle, event).await;
+                    }
                     None => break,
                 },
                 Some(command) = commands.recv() => match command {

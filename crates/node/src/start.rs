@@ -146,7 +146,8 @@ fn take_place(home: &Home, config: &NodeConfig) -> Result<Place, StartError> {
     };
     let slot = take_slot(home, config.role.as_str(), &source)?;
     // The slot's name holds the source and tells two programs with the same source apart.
-    let camera = config.camera.as_ref().map(|_| CameraId::new(identity.device(), &slot.name));
+    let source_name = format!("source {}", slot.name);
+    let camera = config.camera.as_ref().map(|_| CameraId::new(identity.device(), &source_name));
     let name = match (clean_name(&config.name), camera) {
         (name, Some(camera)) if name.is_empty() => default_name(camera),
         (name, Some(_)) => name,

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use lanlens_capture::open;
 use lanlens_codec::{EncoderConfig, H264Encoder};
 use lanlens_media::{EncodedUnit, Encoder, KeyframeGate, LatestSlot, VideoFrame};
+use lanlens_model::limits::ENCODED_QUEUE_MAX;
 use lanlens_model::{CameraStats, Layer, LayerStats, VideoFormat};
 use tokio::sync::mpsc;
 
@@ -61,11 +62,11 @@ struct StudioMeter {
     size: (u32, u32),
 }
 
-/// One viewer's place: dropping it may end the capture.
+/// One viewer's place. Its owner drops the queue's receiver before it; the last one to go ends the
+/// capture.
 pub(crate) struct Seat {
     studio: Studio,
-    /// Where this viewer's units come from.
-    pub(crate) units: Option<mpsc::Receiver<Arc<EncodedUnit>>>,
+    units: mpsc::Sender<Arc<EncodedUnit>>,
 }
 
 impl Studio {
@@ -82,16 +83,23 @@ impl Studio {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Takes a viewer in; starts the camera for the first one.
-    pub(crate) fn join(&self) -> Seat {
-        let units = self.shared.fanout.join();
-        self.shared.start();
-        Seat { studio: self.clone(), units: Some(units) }
+    /// A place for a viewer, and its queue. Nothing is captured for it before [`Seat::take`].
+    pub(crate) fn reserve(&self) -> (Seat, mpsc::Receiver<Arc<EncodedUnit>>) {
+        let (units, receiver) = mpsc::channel(ENCODED_QUEUE_MAX);
+        (Seat { studio: self.clone(), units }, receiver)
     }
 
     /// Somebody needs a keyframe.
     pub(crate) fn request_keyframe(&self) {
         lock(&self.shared.gate).request();
+    }
+
+    /// Somebody can receive from now on: the next picture is a keyframe, even if one was made just
+    /// before, because that one did not reach the newcomer.
+    pub(crate) fn keyframe_for_newcomer(&self) {
+        let mut gate = lock(&self.shared.gate);
+        *gate = KeyframeGate::new();
+        gate.request();
     }
 
     /// The figures since the last call.
@@ -135,9 +143,17 @@ impl Studio {
     }
 }
 
+impl Seat {
+    /// Fills the queue from now on; starts the camera for the first viewer.
+    pub(crate) fn take(&self) {
+        let shared = &self.studio.shared;
+        shared.fanout.join(self.units.clone());
+        shared.start();
+    }
+}
+
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.units = None;
         let shared = &self.studio.shared;
         let mut running = lock(&shared.running);
         if shared.fanout.viewers() == 0
@@ -320,15 +336,18 @@ mod tests {
     fn the_camera_runs_only_while_somebody_watches_and_starts_again() {
         let (studio, _) = studio(SourceSpec::Pattern);
         for _ in 0..2 {
-            let mut seats = [studio.join(), studio.join()];
-            for seat in &mut seats {
-                let unit = seat.units.as_mut().and_then(mpsc::Receiver::blocking_recv).unwrap();
-                assert!(unit.keyframe);
+            let [mut first, mut second] = [studio.reserve(), studio.reserve()];
+            for (seat, units) in [&mut first, &mut second] {
+                seat.take();
+                studio.keyframe_for_newcomer();
+                assert!(units.blocking_recv().unwrap().keyframe);
             }
-            let [first, mut second] = seats;
-            drop(first);
-            assert!(second.units.as_mut().and_then(mpsc::Receiver::blocking_recv).is_some());
-            drop(second);
+            let ((seat, units), (other_seat, mut other_units)) = (first, second);
+            drop(units);
+            drop(seat);
+            assert!(other_units.blocking_recv().is_some());
+            drop(other_units);
+            drop(other_seat);
             studio.stop();
             let names = thread_names();
             assert!(!names.iter().any(|name| name == "capture" || name == "enc-high"), "{names:?}");
@@ -338,10 +357,12 @@ mod tests {
     #[test]
     fn a_missing_device_is_told_once_and_a_stop_is_obeyed() {
         let (studio, complaints) = studio(SourceSpec::Device("/dev/video99".into()));
-        let seat = studio.join();
+        let (seat, units) = studio.reserve();
+        seat.take();
         while lock(&complaints).is_empty() {
             std::thread::yield_now();
         }
+        drop(units);
         drop(seat);
         studio.stop();
         assert_eq!(lock(&complaints).len(), 1);

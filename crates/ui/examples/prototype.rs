@@ -1,7 +1,7 @@
 //! The window with drawn cameras in every state, without any network: for judging the look.
 //!
 //! ```text
-//! prototype [COUNT] [--still] [--fps N] [--only NAME] [--fullscreen] [--home DIR]
+//! prototype [COUNT] [--still] [--fps N] [--only NAME] [--fullscreen] [--home DIR] [--close-after SECONDS]
 //! ```
 //! `--still` sends one frame a camera and then nothing, as an idle network would.
 
@@ -39,13 +39,14 @@ impl UiPort for Port {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let mut options = ViewerOptions::default();
-    let (mut count, mut still, mut fps) = (9, false, 30);
+    let (mut count, mut still, mut fps, mut close_after) = (9, false, 30, None);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--still" => still = true,
             "--fullscreen" => options.fullscreen = true,
             "--fps" => fps = arguments.next().unwrap_or_default().parse()?,
+            "--close-after" => close_after = Some(arguments.next().unwrap_or_default().parse()?),
             "--only" => options.only.extend(arguments.next()),
             "--home" => options.home = arguments.next().map(PathBuf::from),
             number => count = number.parse()?,
@@ -70,6 +71,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 }
                 std::thread::sleep(pause);
             }
+        })?;
+    }
+    if let Some(seconds) = close_after {
+        let close = close.clone();
+        std::thread::Builder::new().name("closer".into()).spawn(move || {
+            std::thread::sleep(Duration::from_secs(seconds));
+            close.close();
         })?;
     }
     run("Lanlens", options, Port { snapshot, scenes }, repaint, close)?;

@@ -49,6 +49,19 @@ impl ViewerApp {
         options: &ViewerOptions,
         fonts: SystemFonts,
         port: Box<dyn UiPort>,
+        handles: (RepaintHandle, CloseHandle),
+    ) -> Self {
+        let store = Store::open(options.home.as_deref());
+        Self::with_store(context, options, store, fonts, port, handles)
+    }
+
+    /// As [`new`](Self::new), with what was remembered already read.
+    pub(crate) fn with_store(
+        context: &Context,
+        options: &ViewerOptions,
+        store: Store,
+        fonts: SystemFonts,
+        port: Box<dyn UiPort>,
         (repaint, close): (RepaintHandle, CloseHandle),
     ) -> Self {
         // A second pass over the same input would obey every key and click twice.
@@ -60,7 +73,7 @@ impl ViewerApp {
             only: options.only.clone(),
             repaint,
             close,
-            store: Store::open(options.home.as_deref()),
+            store,
             shade: Shade::new(context),
             wall: Wall::default(),
             layout: GridLayout::default(),

@@ -16,7 +16,10 @@ use crate::store::Store;
 /// Why no window appeared.
 #[derive(Debug, Error)]
 pub enum RunError {
-    /// No display, or no way to paint on it.
+    /// Nothing to open a window on.
+    #[error("there is no display to open a window on; `lanlens watch` needs none")]
+    NoDisplay,
+    /// There is a display, but no way to paint on it.
     #[error("the window could not be opened: {0}")]
     Window(String),
 }
@@ -39,12 +42,12 @@ pub fn run(
         (Renderer::Wgpu, _) | (Renderer::Auto, false) => eframe::Renderer::Wgpu,
     };
     tracing::debug!("painting with {renderer:?}, software {software}");
-    let window = Store::open(options.home.as_deref()).settings.window;
+    let store = Store::open(options.home.as_deref());
     let native = NativeOptions {
         renderer,
         viewport: ViewportBuilder::default()
             .with_app_id("lanlens-viewer")
-            .with_inner_size(Vec2::from(window))
+            .with_inner_size(Vec2::from(store.settings.window))
             .with_min_inner_size([360.0, 260.0])
             .with_fullscreen(options.fullscreen)
             .with_icon(icon()),
@@ -62,12 +65,18 @@ pub fn run(
             let context = &creation.egui_ctx;
             repaint.attach(context, software);
             close.attach(context);
-            let app =
-                ViewerApp::new(context, &options, SystemFonts::new(), Box::new(port), handles);
+            let (fonts, port) = (SystemFonts::new(), Box::new(port));
+            let app = ViewerApp::with_store(context, &options, store, fonts, port, handles);
             Ok(Box::new(app))
         }),
     );
-    result.map_err(|error| RunError::Window(error.to_string()))
+    result.map_err(|error| match error {
+        eframe::Error::WinitEventLoop(reason) => {
+            tracing::debug!("no event loop: {reason}");
+            RunError::NoDisplay
+        }
+        other => RunError::Window(other.to_string()),
+    })
 }
 
 /// Whether anything but the processor can paint. A machine without any adapter counts as without.

@@ -173,6 +173,7 @@ fn remember(snapshot: &Snapshot, order: &mut Vec<CameraId>) {
 
 #[cfg(test)]
 mod tests {
+    use lanlens_media::{LatestSlot, VideoFrame};
     use lanlens_model::{DeviceId, Epoch, NodeId};
 
     use super::*;
@@ -242,6 +243,37 @@ mod tests {
         assert_eq!(wall.elapsed(id(1)), Duration::from_secs(2));
         wall.begin(&snapshot(&[(1, TileState::Live)]), &mut order, false, 13.0);
         assert_eq!(wall.elapsed(id(1)), Duration::ZERO);
+    }
+
+    #[derive(Default)]
+    struct Told(std::sync::Mutex<Vec<Command>>);
+
+    impl UiPort for Told {
+        fn snapshot(&self) -> Arc<Snapshot> {
+            Arc::default()
+        }
+        fn slot(&self, _: CameraId) -> Option<Arc<LatestSlot<Arc<VideoFrame>>>> {
+            None
+        }
+        fn send(&self, command: Command) {
+            self.0.lock().unwrap().push(command);
+        }
+    }
+
+    #[test]
+    fn a_hidden_window_hides_every_camera_once_and_shows_them_again() {
+        let (mut wall, port, context) = (Wall::default(), Told::default(), Context::default());
+        let (snapshot, mut order) = (snapshot(&[(1, TileState::Live)]), Vec::new());
+        let mut pass = |hidden| {
+            wall.begin(&snapshot, &mut order, false, 0.0);
+            wall.picture(&context, &port, &snapshot.cameras[&id(1)]);
+            wall.tell_visible(&port, hidden);
+            std::mem::take(&mut *port.0.lock().unwrap())
+        };
+        assert_eq!(pass(false), []);
+        assert_eq!(pass(true), [Command::SetVisible(id(1), false)]);
+        assert_eq!(pass(true), []);
+        assert_eq!(pass(false), [Command::SetVisible(id(1), true)]);
     }
 
     #[test]

@@ -18,10 +18,9 @@ pub struct WatchApp {
 }
 
 impl WatchApp {
-    /// Every camera of the network at full size, measured on its picture, until it is stopped,
-    /// with a fresh home.
+    /// Every camera of the network, measured on its picture, until it is stopped, with a fresh home.
     pub fn new(host: &Host) -> Self {
-        let args = ["--measure", "pattern", "--layer", "high"].map(str::to_owned);
+        let args = ["--measure", "pattern"].map(str::to_owned);
         Self { host: host.clone(), home: None, args: args.to_vec() }
     }
 

@@ -42,7 +42,7 @@ fn what_is_not_built_or_not_known_is_wrong_usage_and_absent_from_the_help() -> R
     }
     let wrong: [(&str, &[&str]); 8] = [
         ("lanlens", &["list", "--no-such-flag"]),
-        ("lanlens", &["watch", "--layer", "middle"]),
+        ("lanlens", &["watch", "--measure", "temperature"]),
         ("lanlens", &["watch", "--for", "soon"]),
         ("lanlens", &["dance"]),
         ("lanlens-camera", &["--access", "invite"]),

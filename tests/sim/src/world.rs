@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use lanlens_mesh::{
-    Action, Claim, Config, DialFailure, DialId, LinkId, LinkInput, Mesh, SessionHandle,
+    Action, Claim, Config, DialFailure, DialId, LinkEnd, LinkId, LinkInput, Mesh, SessionHandle,
     SessionInput, TrustInput,
 };
 use lanlens_model::{
@@ -378,7 +378,7 @@ impl World {
         let Some((to, theirs)) = self.hosts[id].links.remove(&link) else { return };
         if self.hosts[to].links.remove(&theirs).is_some() {
             let life = self.hosts[to].life;
-            let input = LinkInput::Closed { link: theirs, reason: "closed".into() };
+            let input = LinkInput::Closed { link: theirs, end: LinkEnd::Lost("closed".into()) };
             self.queue.push(LAN_LATENCY, to, life, Delivery::Link(input));
         }
     }
@@ -386,7 +386,9 @@ impl World {
     fn close_links(&mut self, id: HostId, here_after: Duration, there_after: Duration) {
         for (ours, (to, theirs)) in std::mem::take(&mut self.hosts[id].links) {
             let (life, their_life) = (self.hosts[id].life, self.hosts[to].life);
-            let closed = |link| Delivery::Link(LinkInput::Closed { link, reason: "lost".into() });
+            let closed = |link| {
+                Delivery::Link(LinkInput::Closed { link, end: LinkEnd::Lost("lost".into()) })
+            };
             self.queue.push(here_after, id, life, closed(ours));
             if self.hosts[to].links.remove(&theirs).is_some() {
                 self.queue.push(there_after, to, their_life, closed(theirs));

@@ -148,6 +148,9 @@ pub(crate) fn window_of(
             *app = Some(ViewerApp::new(ui.ctx(), &options, fonts, port, handles));
             return;
         };
+        // eframe clears the window to this colour.
+        let background = ui.visuals().extreme_bg_color;
+        ui.painter().rect_filled(ui.max_rect(), 0, background);
         app.show(ui);
     };
     let mut window =
