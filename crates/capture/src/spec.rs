@@ -99,6 +99,22 @@ impl SourceSpec {
         }
     }
 
+    /// Whether this source exists now, without opening a camera: for a clear word at the start. A
+    /// file's header is read.
+    ///
+    /// # Errors
+    /// `NotFound` or `Unsupported`, with what to do.
+    pub fn check(&self) -> Result<(), SourceError> {
+        match self {
+            SourceSpec::File(path) => crate::file::FileSource::open(path).map(drop),
+            SourceSpec::Device(path) if !path.exists() => Err(SourceError::NotFound(format!(
+                "there is no {}; plug the camera in, or choose another --source",
+                path.display()
+            ))),
+            _ => self.resolve().map(drop),
+        }
+    }
+
     /// The name that stays with this source through restarts and other addresses, from which a
     /// `CameraId` is derived: a camera's [`stable_id`](CameraDevice::stable_id), a file's absolute
     /// path. `None` for a pattern, which is told apart by the node's slot.

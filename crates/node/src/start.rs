@@ -136,6 +136,10 @@ pub async fn start(config: NodeConfig) -> Result<NodeHandle, StartError> {
 }
 
 fn take_place(home: &Home, config: &NodeConfig) -> Result<Place, StartError> {
+    if let Some(camera) = &config.camera {
+        // Later a device may come and go; at the start its absence is most likely a mistake.
+        camera.source.check()?;
+    }
     let identity = Identity::load_or_create(home)?;
     let source = match &config.camera {
         Some(camera) => match camera.source.identity()? {

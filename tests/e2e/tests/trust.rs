@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use lanlens_e2e::impostor::{Announcement, overheard_txt};
 use lanlens_e2e::peer::{Key, Peer};
 use lanlens_e2e::{CameraApp, START_LIMIT, Stream, WatchApp, wait_told};
+use lanlens_model::{CameraId, NodeId};
 use lanlens_testkit::{Addresses, Lan};
 use serde_json::json;
 
@@ -129,10 +130,40 @@ fn an_announcement_with_anothers_ids_leads_nobody_astray() -> Result<()> {
     std::thread::sleep(Duration::from_secs(6));
     undisturbed(watch.stream(camera.id(), mark, watch.program.mark())?)?;
 
-    // Who comes now hears both announcements, tries both addresses, and says what it found.
+    // Who comes now hears both announcements, and is led to the right one.
     let late = WatchApp::new(&viewer).args(&[camera.id()]).start()?;
     late.wait_first_frame(camera.id())?;
-    let found = [trap.device(), "wrong key", "expected device"];
-    wait_told(&late.program, &found, TOLD_LIMIT)?;
     undisturbed(late.measure(camera.id(), 4)?)
+}
+
+#[test]
+fn whoever_answers_with_another_key_than_announced_is_refused_and_told() -> Result<()> {
+    let Some(mut lan) = Lan::new(Addresses::Both)? else { return Ok(()) };
+    let attacker = lan.host("attacker")?;
+    let camera = CameraApp::new(&lan.host("kitchen")?, "Kitchen").open().start()?;
+    let trap = CameraApp::new(&attacker, "Trap").open().start()?;
+    let watch = WatchApp::new(&lan.host("viewer")?).start()?;
+    watch.wait_first_frame(camera.id())?;
+    std::thread::sleep(Duration::from_secs(2));
+    let mark = watch.program.mark();
+
+    let device = Key::new()?.device;
+    let node = NodeId::new(device, "camera-0").to_string();
+    let stolen = CameraId::new(device, "camera-0").to_string();
+    let txt: [(&str, &[u8]); 6] = [
+        ("v", b"1"),
+        ("node", node.as_bytes()),
+        ("role", b"camera"),
+        ("epoch", b"1"),
+        ("cam", stolen.as_bytes()),
+        ("name", b"Kitchen"),
+    ];
+    let port = trap.address.port();
+    let _forged = Announcement::start(&attacker, "forged", attacker.address(), port, &txt)?;
+    let found = [trap.device(), "wrong key", "another key", "expected device"];
+    wait_told(&watch.program, &found, TOLD_LIMIT)?;
+    std::thread::sleep(Duration::from_secs(3));
+    let pictures = watch.program.events().iter().any(|event| event.is_of("live", &stolen));
+    watch.program.check(!pictures, "a camera is shown under ids that are not its own")?;
+    undisturbed(watch.stream(camera.id(), mark, watch.program.mark())?)
 }

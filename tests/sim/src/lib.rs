@@ -8,6 +8,7 @@
 mod faults;
 mod host;
 mod invariants;
+mod network;
 mod queue;
 mod world;
 

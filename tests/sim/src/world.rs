@@ -3,28 +3,17 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use lanlens_mesh::{
-    Action, Claim, Config, DialFailure, DialId, LinkEnd, LinkId, LinkInput, Mesh, SessionHandle,
-    SessionInput, TrustInput,
-};
+use lanlens_mesh::{Config, Mesh};
 use lanlens_model::{
     AccessMode, CameraId, Command, DeviceId, Epoch, Event, NodeId, Role, Selection, Snapshot,
     TileState, TrustView,
 };
-use lanlens_protocol::{DiscoveryEvent, Message, Txt};
+use lanlens_protocol::DiscoveryEvent;
 
 use crate::host::{Host, HostId};
 use crate::invariants;
+use crate::network::{LAN_LATENCY, PING_TIMEOUT};
 use crate::queue::{Delivery, Queue};
-
-const LAN_LATENCY: Duration = Duration::from_millis(2);
-const MDNS_LATENCY: Duration = Duration::from_millis(5);
-/// TTL of an announcement whose host died (measured with mdns-sd: 114–117 s).
-const MDNS_TTL: Duration = Duration::from_secs(115);
-/// A link across a cut is noticed by its pings.
-const PING_TIMEOUT: Duration = Duration::from_millis(2500);
-const DIAL_TIMEOUT: Duration = Duration::from_secs(3);
-const PICTURE_INTERVAL: Duration = Duration::from_millis(33);
 
 /// What a host is.
 #[derive(Clone)]
@@ -46,8 +35,8 @@ pub struct World {
     pub(crate) hosts: Vec<Host>,
     pub(crate) queue: Queue,
     pub(crate) rng: fastrand::Rng,
-    next_link: u64,
-    trust: std::collections::BTreeMap<DeviceId, TrustView>,
+    pub(crate) next_link: u64,
+    pub(crate) trust: std::collections::BTreeMap<DeviceId, TrustView>,
     /// Whether multicast gets through.
     pub multicast: bool,
     start: Instant,
@@ -153,8 +142,9 @@ impl World {
     /// SIGKILL: its sockets are closed by its kernel, nothing is said.
     pub fn kill(&mut self, id: HostId) {
         self.hosts[id].mesh = None;
+        // Its announcements live on until their TTL, 115 s later: longer than anything here waits.
+        self.hosts[id].known_to.clear();
         self.forget_process(id, LAN_LATENCY);
-        self.unannounce(id, MDNS_TTL);
     }
 
     /// SIGTERM: goodbyes are said.
@@ -270,220 +260,6 @@ impl World {
             Delivery::Session(handle, input) => mesh.handle_session(handle, input, now),
             Delivery::Trust(input) => mesh.handle_trust(input, now),
             Delivery::Dialed { .. } | Delivery::Picture(_) => {}
-        }
-    }
-
-    /// Executes what a mesh wants done.
-    fn drain(&mut self, id: HostId) {
-        while let Some(action) = self.hosts[id].mesh.as_mut().and_then(Mesh::poll_action) {
-            self.act(id, action);
-        }
-    }
-
-    fn act(&mut self, id: HostId, action: Action) {
-        let life = self.hosts[id].life;
-        match action {
-            Action::Dial { dial, addresses, expect } => {
-                self.hosts[id].dials.push(self.queue.now);
-                let latency = self.hosts[id].spec.dial_latency;
-                self.queue.push(latency, id, life, Delivery::Dialed { dial, addresses, expect });
-            }
-            Action::Send { link, message } => self.send(id, link, message),
-            Action::CloseLink { link } => self.close_link(id, link),
-            Action::OpenSubscriber { handle, camera, .. } => {
-                self.hosts[id].subscribers.insert(handle, camera);
-                let offer = SessionInput::Description(format!("{id} {}", handle.0));
-                self.queue.push(LAN_LATENCY, id, life, Delivery::Session(handle, offer));
-            }
-            Action::OpenPublisher { handle, offer, .. } => {
-                let mut words = offer.split(' ').map(|word| word.parse::<u64>().unwrap());
-                let viewer = words.next().unwrap() as HostId;
-                let theirs = SessionHandle(words.next().unwrap());
-                self.hosts[id].publishers.insert(handle, (viewer, theirs));
-                let answer = SessionInput::Description(format!("{id} {}", handle.0));
-                self.queue.push(LAN_LATENCY, id, life, Delivery::Session(handle, answer));
-            }
-            Action::AcceptAnswer { handle, sdp } => self.connect_media(id, handle, &sdp),
-            Action::CloseSession { handle } => {
-                self.hosts[id].subscribers.remove(&handle);
-                self.hosts[id].publishers.remove(&handle);
-            }
-            Action::Claim { device, name } => {
-                let trust = self.trust.entry(self.hosts[id].device).or_default();
-                let won = trust.claim(device, &name);
-                let claim = Claim { device, name, won, trust: trust.clone() };
-                let input = Delivery::Trust(TrustInput::ClaimDone(claim));
-                self.queue.push(Duration::from_millis(1), id, life, input);
-            }
-            Action::Emit(event) => self.hosts[id].events.push((self.queue.now, event)),
-            Action::Stop => {
-                self.hosts[id].mesh = None;
-                self.forget_process(id, LAN_LATENCY);
-                self.unannounce(id, MDNS_LATENCY);
-            }
-            Action::AddCandidate { .. } | Action::SetLayer { .. } | Action::Browse => {}
-        }
-    }
-
-    fn on_dialed(
-        &mut self,
-        from: HostId,
-        dial: DialId,
-        addresses: &[SocketAddr],
-        expect: Option<DeviceId>,
-    ) {
-        let life = self.hosts[from].life;
-        let target = self.hosts.iter().position(|host| {
-            addresses.contains(&host.address)
-                && host.mesh.is_some()
-                && !host.spec.firewalled
-                && expect.is_none_or(|device| device == host.device)
-        });
-        let reachable = target.filter(|to| !self.hosts[from].cut && !self.hosts[*to].cut);
-        let Some(to) = reachable else {
-            let failure = DialFailure::Unreachable("timed out".into());
-            let input = LinkInput::DialFailed { dial, failure };
-            return self.queue.push(DIAL_TIMEOUT, from, life, Delivery::Link(input));
-        };
-        let (ours, theirs) = (LinkId(self.next_link), LinkId(self.next_link + 1));
-        self.next_link += 2;
-        self.hosts[from].links.insert(ours, (to, theirs));
-        self.hosts[to].links.insert(theirs, (from, ours));
-        let opened = |link, host: &Host, dial| {
-            Delivery::Link(LinkInput::Opened {
-                link,
-                device: host.device,
-                remote: host.address,
-                dial,
-            })
-        };
-        let (here, there) = (&self.hosts[from], &self.hosts[to]);
-        let (to_here, to_there) = (opened(ours, there, Some(dial)), opened(theirs, here, None));
-        let their_life = there.life;
-        self.queue.push(Duration::ZERO, from, life, to_here);
-        self.queue.push(Duration::ZERO, to, their_life, to_there);
-    }
-
-    fn send(&mut self, from: HostId, link: LinkId, message: Message) {
-        let Some((to, theirs)) = self.hosts[from].links.get(&link).copied() else { return };
-        if self.hosts[from].cut || self.hosts[to].cut {
-            return;
-        }
-        let life = self.hosts[to].life;
-        let input = LinkInput::Message { link: theirs, message };
-        self.queue.push(LAN_LATENCY, to, life, Delivery::Link(input));
-    }
-
-    fn close_link(&mut self, id: HostId, link: LinkId) {
-        let Some((to, theirs)) = self.hosts[id].links.remove(&link) else { return };
-        if self.hosts[to].links.remove(&theirs).is_some() {
-            let life = self.hosts[to].life;
-            let input = LinkInput::Closed { link: theirs, end: LinkEnd::Lost("closed".into()) };
-            self.queue.push(LAN_LATENCY, to, life, Delivery::Link(input));
-        }
-    }
-
-    fn close_links(&mut self, id: HostId, here_after: Duration, there_after: Duration) {
-        for (ours, (to, theirs)) in std::mem::take(&mut self.hosts[id].links) {
-            let (life, their_life) = (self.hosts[id].life, self.hosts[to].life);
-            let closed = |link| {
-                Delivery::Link(LinkInput::Closed { link, end: LinkEnd::Lost("lost".into()) })
-            };
-            self.queue.push(here_after, id, life, closed(ours));
-            if self.hosts[to].links.remove(&theirs).is_some() {
-                self.queue.push(there_after, to, their_life, closed(theirs));
-            }
-        }
-    }
-
-    fn forget_process(&mut self, id: HostId, noticed_after: Duration) {
-        self.close_links(id, noticed_after, noticed_after);
-        self.hosts[id].subscribers.clear();
-        self.hosts[id].publishers.clear();
-        self.hosts[id].last_picture.clear();
-    }
-
-    fn connect_media(&mut self, viewer: HostId, handle: SessionHandle, answer: &str) {
-        let mut words = answer.split(' ').map(|word| word.parse::<u64>().unwrap());
-        let camera = words.next().unwrap() as HostId;
-        let theirs = SessionHandle(words.next().unwrap());
-        let connected = || SessionInput::Connected { candidate_pair: "a ↔ b".into() };
-        let (life, their_life) = (self.hosts[viewer].life, self.hosts[camera].life);
-        self.queue.push(LAN_LATENCY * 5, viewer, life, Delivery::Session(handle, connected()));
-        self.queue.push(
-            LAN_LATENCY * 5,
-            camera,
-            their_life,
-            Delivery::Session(theirs, connected()),
-        );
-        self.queue.push(LAN_LATENCY * 6, camera, their_life, Delivery::Picture(theirs));
-    }
-
-    fn on_picture(&mut self, camera: HostId, handle: SessionHandle) {
-        let Some((viewer, theirs)) = self.hosts[camera].publishers.get(&handle).copied() else {
-            return;
-        };
-        let life = self.hosts[camera].life;
-        self.queue.push(PICTURE_INTERVAL, camera, life, Delivery::Picture(handle));
-        let through = !self.hosts[camera].cut && !self.hosts[viewer].cut;
-        if let Some(id) = self.hosts[viewer].subscribers.get(&theirs).copied().filter(|_| through) {
-            let now = self.queue.now;
-            self.hosts[viewer].last_picture.insert(id, now);
-            let viewer_life = self.hosts[viewer].life;
-            let frame = SessionInput::Frame { width: 640, height: 360 };
-            self.queue.push(Duration::ZERO, viewer, viewer_life, Delivery::Session(theirs, frame));
-        }
-    }
-
-    fn resolved(&self, id: HostId) -> DiscoveryEvent {
-        let host = &self.hosts[id];
-        DiscoveryEvent::Resolved {
-            instance: format!("host-{id}"),
-            txt: Txt {
-                node: host.node,
-                role: host.spec.role,
-                epoch: Epoch(host.life),
-                camera: host.camera,
-                name: host.spec.name.clone(),
-            },
-            addresses: vec![host.address],
-        }
-    }
-
-    fn announce(&mut self, id: HostId) {
-        if !self.multicast || self.hosts[id].cut {
-            return;
-        }
-        for to in (0..self.hosts.len()).filter(|to| *to != id) {
-            if !self.hosts[to].cut {
-                let (life, event) = (self.hosts[to].life, self.resolved(id));
-                self.hosts[id].known_to.insert(to);
-                self.queue.push(MDNS_LATENCY, to, life, Delivery::Discovery(event));
-            }
-        }
-    }
-
-    fn hear_everyone(&mut self, id: HostId) {
-        if !self.multicast {
-            return;
-        }
-        for from in (0..self.hosts.len()).filter(|from| *from != id) {
-            if self.hosts[from].mesh.is_some() && !self.hosts[from].cut {
-                let (life, event) = (self.hosts[id].life, self.resolved(from));
-                self.queue.push(MDNS_LATENCY, id, life, Delivery::Discovery(event));
-            }
-        }
-    }
-
-    fn unannounce(&mut self, id: HostId, after: Duration) {
-        // A restart within the TTL announces again; the records then live on.
-        for to in std::mem::take(&mut self.hosts[id].known_to) {
-            let life = self.hosts[to].life;
-            let event = DiscoveryEvent::Removed { instance: format!("host-{id}") };
-            if after == MDNS_TTL {
-                continue;
-            }
-            self.queue.push(after, to, life, Delivery::Discovery(event));
         }
     }
 

@@ -23,9 +23,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("web", &["model", "protocol", "identity"]),
     ("node", BELOW_NODE),
     ("ui", &["model", "media"]),
-    ("camera", &["model", "node"]),
-    ("viewer", &["model", "node", "ui"]),
-    ("cli", &["model", "node", "media", "record"]),
+    ("app", &["model", "node"]),
+    ("camera", &["app", "model", "node"]),
+    ("viewer", &["app", "model", "node", "ui"]),
+    ("cli", &["app", "model", "node", "media", "record"]),
 ];
 
 /// What `node` composes; what the tests of any crate may use.
@@ -46,9 +47,9 @@ const BELOW_NODE: &[&str] = &[
 
 /// Outside libraries that make a layer what it is, and the only crates that may name them.
 const LIBRARIES: &[(&str, &[&str])] = &[
-    ("anyhow", &["camera", "viewer", "cli"]),
+    ("anyhow", &["app", "camera", "viewer", "cli"]),
     ("axum", &["web"]),
-    ("clap", &["camera", "viewer", "cli"]),
+    ("clap", &["app", "camera", "viewer", "cli"]),
     ("directories", &["node"]),
     ("eframe", &["ui", "viewer", "camera"]),
     ("egui", &["ui", "viewer", "camera"]),
@@ -64,10 +65,10 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("rtc", &["rtc"]),
     ("rustls", &["identity", "signaling", "web"]),
     ("skrifa", &["ui"]),
-    ("tokio", &["discovery", "signaling", "rtc", "web", "node", "camera", "viewer", "cli"]),
+    ("tokio", &["discovery", "signaling", "rtc", "web", "node", "app", "camera", "viewer", "cli"]),
     ("tokio-rustls", &["signaling", "web"]),
     ("tokio-tungstenite", &["signaling"]),
-    ("tracing-subscriber", &["camera", "viewer", "cli"]),
+    ("tracing-subscriber", &["app"]),
     ("turbojpeg", &["capture"]),
     ("v4l", &["capture"]),
     ("webrtc", &["rtc"]),
