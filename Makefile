@@ -4,11 +4,12 @@ CARGO ?= cargo
 # Where rustup puts cargo, for shells that were opened before it was installed.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help demo test lint fmt doc clean
+.PHONY: help demo test figures lint fmt doc clean
 
 help:
 	@echo 'make demo    two cameras and the viewer on this machine'
 	@echo 'make test    everything that a change must pass'
+	@echo 'make figures the end-to-end tests with their targets asserted, for a quiet machine'
 	@echo 'make lint    formatting and clippy'
 	@echo 'make fmt     format the code'
 	@echo 'make doc     the API documentation, for people who work on Lanlens'
@@ -21,6 +22,9 @@ demo:
 
 test:
 	scripts/test.sh
+
+figures:
+	LANLENS_STRICT=1 $(CARGO) nextest run --release --locked -p lanlens-e2e --no-fail-fast --no-capture
 
 # With --release, clippy shares the C and C++ libraries and every macro with the tests' build.
 lint:

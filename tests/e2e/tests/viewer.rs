@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use lanlens_e2e::{CameraApp, Home, eventually, program};
+use lanlens_e2e::{CameraApp, Home, eventually, pattern, program};
 use lanlens_testkit::burned::{self, Strip};
 use lanlens_testkit::figure::{at_most, report};
 use lanlens_testkit::{Addresses, Display, Lan, Picture};
@@ -13,20 +13,8 @@ use lanlens_testkit::{Addresses, Display, Lan, Picture};
 const FOUR_TILES_LIMIT: Duration = Duration::from_secs(40);
 /// A picture older than this is a lie.
 const AGE_TARGET_MS: f64 = 500.0;
-/// What encoding and scaling may do to a flat colour.
-const COLOUR_OFF_MAX: u8 = 14;
-
-/// The flat colours of the test picture (`lanlens_media::pattern`), one for each camera.
-const COLOURS: [[u8; 3]; 8] = [
-    [52, 120, 210],
-    [214, 110, 40],
-    [62, 158, 70],
-    [170, 70, 180],
-    [205, 56, 72],
-    [40, 168, 170],
-    [200, 170, 50],
-    [120, 120, 128],
-];
+/// How dark the caption may make the top of the flat block.
+const CAPTION_SHADE_MAX: f64 = 0.5;
 
 /// A screenshot with the strips in it and the moment it was taken.
 struct Look {
@@ -42,16 +30,13 @@ fn look(display: &Display) -> Result<Look> {
     Ok(Look { picture, taken_us, strips })
 }
 
-/// The number of the colour in the lower-left part of the tile under a strip.
+/// The number of the test picture's colour that the tile under a strip shows.
 fn colour(look: &Look, strip: Strip) -> Result<usize> {
     let height = strip.width * 9 / 16;
-    // Well inside the flat block, which is a quarter of each side: a caption may lie over its end.
-    let (x, y) = (strip.x + strip.width / 12, strip.y + height * 78 / 100);
-    let seen = look.picture.mean(x, y, strip.width / 12, height / 20);
-    let close = |colour: &[u8; 3]| {
-        colour.iter().zip(seen).all(|(wanted, got)| wanted.abs_diff(got) <= COLOUR_OFF_MAX)
-    };
-    let number = COLOURS.iter().position(close);
+    // The top of the flat block; the caption's shade begins here and deepens below.
+    let (x, y) = (strip.x + strip.width / 12, strip.y + height * 76 / 100);
+    let seen = look.picture.mean(x, y, strip.width / 12, height * 2 / 100);
+    let number = pattern::shaded_color(seen, CAPTION_SHADE_MAX);
     number.with_context(|| format!("{seen:?} is no colour of the test picture, {strip:?}"))
 }
 
