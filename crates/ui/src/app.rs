@@ -244,9 +244,10 @@ impl ViewerApp {
 
 impl eframe::App for ViewerApp {
     fn logic(&mut self, context: &Context, _: &mut eframe::Frame) {
+        // This may be all that comes of a paint that was asked for.
+        self.repaint.begin();
         // While the window is hidden only this runs: nothing is in sight, so nothing is decoded.
         if context.input(|input| input.viewport().visible()) == Some(false) {
-            self.repaint.begin();
             self.wall.tell_visible(self.port.as_ref(), true);
         }
         if self.close.is_closing() {

@@ -16,28 +16,40 @@ const INTERVAL_SOFTWARE: Duration = Duration::from_nanos(1_000_000_000 / 30);
 /// The shortest delay that egui takes as a delay.
 const SOON: Duration = Duration::from_micros(500);
 
+/// A paint that did not come this long after it was due is asked for again: the window system may
+/// drop a redraw (a compositor withholds them from a covered window), and a picture must not stand
+/// still because of that.
+const OVERDUE: Duration = Duration::from_millis(250);
+
 /// The arithmetic, without a window.
 #[derive(Debug)]
 struct Pacer {
     interval: Duration,
-    scheduled: bool,
+    /// When the paint that was asked for is due.
+    due: Option<Instant>,
     painted: Option<Instant>,
 }
 
 impl Pacer {
-    /// Something is to be shown: the delay to schedule, or `None` when a paint is on its way.
+    /// Something is to be shown: the delay to schedule, or `None` when a paint is on its way. Zero
+    /// where the last one went missing; egui would not pass on a longer delay than it still holds.
     fn want(&mut self, now: Instant) -> Option<Duration> {
-        if self.scheduled {
-            return None;
-        }
-        self.scheduled = true;
-        let since = self.painted.map_or(self.interval, |at| now.saturating_duration_since(at));
-        Some(self.interval.saturating_sub(since).max(SOON))
+        let delay = match self.due {
+            Some(due) if now.saturating_duration_since(due) < OVERDUE => return None,
+            Some(_) => Duration::ZERO,
+            None => {
+                let since =
+                    self.painted.map_or(self.interval, |at| now.saturating_duration_since(at));
+                self.interval.saturating_sub(since).max(SOON)
+            }
+        };
+        self.due = Some(now + delay);
+        Some(delay)
     }
 
     /// A paint begins: whatever comes from now on needs another one.
     fn begin(&mut self, now: Instant) {
-        self.scheduled = false;
+        self.due = None;
         self.painted = Some(now);
     }
 }
@@ -64,7 +76,7 @@ impl Default for RepaintHandle {
 impl RepaintHandle {
     /// A handle without a window yet.
     pub fn new() -> Self {
-        let pacer = Pacer { interval: INTERVAL, scheduled: false, painted: None };
+        let pacer = Pacer { interval: INTERVAL, due: None, painted: None };
         Self { shared: Arc::new(Mutex::new(Shared { pacer, context: None })) }
     }
 
@@ -89,7 +101,7 @@ impl RepaintHandle {
         self.frame_arrived();
     }
 
-    /// The window begins to paint (or notices that it is hidden).
+    /// The window begins to paint, or its logic runs instead.
     pub(crate) fn begin(&self) {
         self.lock().pacer.begin(Instant::now());
     }
@@ -165,7 +177,7 @@ mod tests {
     use super::*;
 
     fn pacer() -> Pacer {
-        Pacer { interval: INTERVAL, scheduled: false, painted: None }
+        Pacer { interval: INTERVAL, due: None, painted: None }
     }
 
     #[test]
@@ -178,9 +190,18 @@ mod tests {
         let (mut pacer, now) = (pacer(), Instant::now());
         assert!(pacer.want(now).is_some());
         assert_eq!(pacer.want(now), None);
-        assert_eq!(pacer.want(now + Duration::from_secs(1)), None);
-        pacer.begin(now + Duration::from_secs(1));
-        assert!(pacer.want(now + Duration::from_secs(1)).is_some());
+        assert_eq!(pacer.want(now + OVERDUE / 2), None);
+        pacer.begin(now + OVERDUE / 2);
+        assert!(pacer.want(now + OVERDUE / 2).is_some());
+    }
+
+    #[test]
+    fn a_paint_that_went_missing_is_asked_for_again() {
+        let (mut pacer, now) = (pacer(), Instant::now());
+        assert!(pacer.want(now).is_some());
+        let late = now + SOON + OVERDUE;
+        assert_eq!(pacer.want(late), Some(Duration::ZERO));
+        assert_eq!(pacer.want(late), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
-use lanlens_e2e::{CameraApp, Home, WatchApp, only_json, program};
+use lanlens_e2e::{CameraApp, Home, WatchApp, only_json, pattern, program};
 use lanlens_testkit::{Addresses, Host, Lan, Picture, Program, burned};
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -118,7 +118,13 @@ fn watch_takes_names_and_prefixes_and_writes_the_grid_it_saw() -> Result<()> {
     let now = burned::now_us();
     let grid = Picture::read_png(Path::new(path))?;
     grid.keep("watch_grid")?;
-    assert_eq!(burned::find(&grid, now).len(), 2, "two tiles with readable times");
+    let strips = burned::find(&grid, now);
+    assert_eq!(strips.len(), 2, "two tiles with readable times");
+    for strip in strips {
+        let (width, height) = (strip.width / 12, strip.width * 9 / 16);
+        let seen = grid.mean(strip.x + width, strip.y + height * 80 / 100, width, height / 10);
+        assert!(pattern::color(seen).is_some(), "{seen:?} is no colour of the test picture");
+    }
     Ok(())
 }
 

@@ -140,11 +140,8 @@ fn a_set_cut_before_its_colours_is_malformed_wherever_it_is_cut() {
     // What is read ends in the twelfth byte.
     for length in 1..X264_HIGH_720P.len() {
         let cut = Sps::parse(&X264_HIGH_720P[..length]);
-        let wanted = if length < 12 {
-            Err(SpsError::Malformed)
-        } else {
-            Sps::parse(X264_HIGH_720P)
-        };
+        let wanted =
+            if length < 12 { Err(SpsError::Malformed) } else { Sps::parse(X264_HIGH_720P) };
         assert_eq!(cut, wanted, "{length}");
     }
 }
