@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use clap::Parser;
-use lanlens_app::{EXIT_FAILED, JsonLines, init_logging, say_error, shutdown_signal};
+use lanlens_app::{EXIT_DONE, JsonLines, shutdown_signal};
 use lanlens_model::Event;
 use lanlens_node::{CameraConfig, NodeConfig, NodeHandle, start};
 use serde_json::{Value, json};
@@ -17,21 +17,13 @@ use tokio::sync::broadcast::error::RecvError;
 use args::CameraArgs;
 use status::StatusLine;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let start = Instant::now();
+fn main() -> ExitCode {
+    let begin = Instant::now();
     let args = CameraArgs::parse();
-    init_logging();
-    match run(args, start).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            say_error(&error);
-            ExitCode::from(EXIT_FAILED)
-        }
-    }
+    lanlens_app::run(show_camera(args, begin))
 }
 
-async fn run(args: CameraArgs, begin: Instant) -> Result<()> {
+async fn show_camera(args: CameraArgs, begin: Instant) -> Result<u8> {
     let camera = CameraConfig {
         source: args.source.clone(),
         wish: args.wish(),
@@ -46,7 +38,7 @@ async fn run(args: CameraArgs, begin: Instant) -> Result<()> {
     serve(&node, &mut output).await;
     output.end();
     node.shutdown().await;
-    Ok(())
+    Ok(EXIT_DONE)
 }
 
 /// Tells what happens until somebody ends the program.

@@ -10,6 +10,7 @@ use lanlens_node::{NodeConfig, start};
 use serde_json::json;
 
 use crate::table::Table;
+use crate::{NO_CAMERA, out};
 
 /// Flags of `lanlens list`.
 #[derive(Debug, Args)]
@@ -37,10 +38,7 @@ pub(crate) async fn run(args: ListArgs) -> Result<u8> {
     node.shutdown().await;
     let found = print(&snapshot, args.json);
     if !found {
-        eprintln!(
-            "no camera found in {:.0} s: start lanlens-camera on a computer of this network, or name one with --peer IP:PORT",
-            args.duration.as_secs_f64()
-        );
+        eprintln!("{NO_CAMERA}");
         return Ok(EXIT_NOTHING_FOUND);
     }
     Ok(EXIT_DONE)
@@ -62,7 +60,7 @@ fn print(snapshot: &Snapshot, as_json: bool) -> bool {
                 "addresses": camera.addresses, "access": camera.access,
                 "reachable": camera.linked,
             });
-            println!("{line}");
+            out(&format!("{line}\n"));
         }
     } else if !cameras.is_empty() {
         let mut table = Table::new(&["CAMERA", "STATE", "ADDRESS", "ID"]);
@@ -71,7 +69,7 @@ fn print(snapshot: &Snapshot, as_json: bool) -> bool {
             let name = camera.name.clone();
             table.row(vec![name, state(camera).to_owned(), address, camera.id.to_string()]);
         }
-        print!("{table}");
+        out(&table.to_string());
     }
     if snapshot.cameras_over_limit > 0 {
         eprintln!("{} more cameras are announced than are listed", snapshot.cameras_over_limit);

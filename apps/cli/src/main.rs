@@ -7,11 +7,11 @@ mod table;
 mod watch;
 mod watch_json;
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Parser, Subcommand};
-use lanlens_app::{EXIT_FAILED, init_logging, say_error};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -38,22 +38,21 @@ enum Task {
     Watch(watch::WatchArgs),
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let begin = Instant::now();
-    let cli = Cli::parse();
-    init_logging();
-    let outcome = match cli.task {
-        Task::List(args) => list::run(args).await,
-        Task::Watch(args) => watch::run(args, begin).await,
-    };
-    match outcome {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            say_error(&error);
-            ExitCode::from(EXIT_FAILED)
-        }
+    match Cli::parse().task {
+        Task::List(args) => lanlens_app::run(list::run(args)),
+        Task::Watch(args) => lanlens_app::run(watch::run(args, begin)),
     }
+}
+
+/// What to do when nothing was found.
+const NO_CAMERA: &str = "no camera found: start lanlens-camera on a computer of this network, or name one with --peer IP:PORT";
+
+/// Prints on stdout; `false` when nobody reads any more (`| head`), which is no error.
+fn out(text: &str) -> bool {
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_ok()
 }
 
 #[cfg(test)]

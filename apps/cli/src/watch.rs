@@ -1,7 +1,7 @@
 //! `lanlens watch`: receives and decodes cameras, and tells how well that works.
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -10,13 +10,13 @@ use clap::{Args, ValueEnum};
 use lanlens_app::{
     CommonArgs, EXIT_DONE, EXIT_NOTHING_FOUND, JsonLines, parse_seconds, shutdown_signal,
 };
-use lanlens_model::{CameraId, Event, Selection, StreamStats, TileState};
+use lanlens_model::{CameraId, CameraView, Event, Selection, StreamStats, TileState};
 use lanlens_node::{NodeConfig, NodeHandle, start};
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::grid::Newest;
 use crate::table::Table;
-use crate::{hashes, watch_json};
+use crate::{NO_CAMERA, hashes, out, watch_json};
 
 /// Pictures for `--grid` are taken out of their slots this often.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
@@ -87,19 +87,22 @@ pub(crate) async fn run(args: WatchArgs, begin: Instant) -> Result<u8> {
     };
     session.listen(&node, args.duration, args.grid.is_some()).await;
     session.newest.look(&node);
-    let found = !node.snapshot().cameras.is_empty() || !session.last.is_empty();
+    let snapshot = node.snapshot();
+    let wanted = |camera: &CameraView| camera.state != TileState::Idle;
+    let found = !session.last.is_empty() || snapshot.cameras.values().any(|c| wanted(c));
     node.shutdown().await;
     session.finish();
     if let Some(path) = &args.grid {
         session.newest.write(path)?;
         if !args.json {
-            println!("the pictures are in {}", path.display());
+            out(&format!("the pictures are in {}\n", path.display()));
         }
     }
     if !found {
-        eprintln!(
-            "no camera found: start lanlens-camera on a computer of this network, or name one with --peer IP:PORT"
-        );
+        match snapshot.cameras.len() {
+            0 => eprintln!("{NO_CAMERA}"),
+            n => eprintln!("none of the {n} cameras here has that name; `lanlens list` shows them"),
+        }
         return Ok(EXIT_NOTHING_FOUND);
     }
     Ok(EXIT_DONE)
@@ -181,7 +184,7 @@ impl Session {
         }
         if let Some(words) = self.words(event) {
             self.erase();
-            println!("{:7.3} s  {words}", self.begin.elapsed().as_secs_f64());
+            return out(&format!("{:7.3} s  {words}\n", self.begin.elapsed().as_secs_f64()));
         }
         true
     }
@@ -229,16 +232,15 @@ impl Session {
             table.row(row(&camera.name, state(&camera.state), stats, false));
         }
         self.erase();
-        print!("{table}");
+        out(&table.to_string());
         self.table_lines = table.lines();
-        let _ = std::io::stdout().flush();
     }
 
     fn erase(&mut self) {
         let lines = std::mem::take(&mut self.table_lines);
         if lines > 0 {
             // Up, then erase to the end of the screen (ECMA-48 CUU, ED).
-            print!("\x1b[{lines}A\x1b[J");
+            out(&format!("\x1b[{lines}A\x1b[J"));
         }
     }
 
@@ -260,7 +262,7 @@ impl Session {
         for (name, stats) in self.last.values() {
             table.row(row(name, "", Some(stats), true));
         }
-        print!("{table}");
+        out(&table.to_string());
     }
 }
 

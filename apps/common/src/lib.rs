@@ -3,10 +3,12 @@
 
 mod args;
 mod output;
+mod run;
 mod signal;
 
 pub use args::{CommonArgs, parse_seconds};
 pub use output::{JsonLines, init_logging, say_error};
+pub use run::run;
 pub use signal::shutdown_signal;
 
 /// Done.

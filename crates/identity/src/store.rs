@@ -145,6 +145,17 @@ impl TrustStore {
         Ok((view, outcome))
     }
 
+    /// The lists, if they could be changed now: takes the lock and writes the file as it is.
+    ///
+    /// # Errors
+    /// See [`TrustError`].
+    pub fn probe(&mut self) -> Result<TrustView, TrustError> {
+        let _lock = self.lock()?;
+        let view = self.load()?;
+        self.write(&view)?;
+        Ok(view)
+    }
+
     /// Forgets everyone: the cameras are unclaimed again. Works on a damaged file too.
     ///
     /// # Errors

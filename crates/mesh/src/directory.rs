@@ -51,6 +51,8 @@ pub(crate) struct Node {
     pub(crate) backoff: Backoff,
     /// What it said we may do with its cameras.
     pub(crate) access: Option<Access>,
+    /// The link on which it was asked for leave.
+    pub(crate) asked: Option<LinkId>,
     /// It said goodbye in this epoch, then: later announcements of the same start are echoes.
     pub(crate) left: Option<(Epoch, Instant)>,
     /// Addresses where somebody else answered.
@@ -80,6 +82,8 @@ pub(crate) struct Camera {
     pub(crate) last_picture: Option<Instant>,
     /// The rhythm of its pictures, between sessions.
     pub(crate) pace: Pace,
+    /// This node wants to watch it.
+    pub(crate) selected: bool,
 }
 
 /// An address typed by hand.
@@ -104,6 +108,7 @@ impl Node {
             dialing: None,
             backoff: Backoff::starting(due),
             access: None,
+            asked: None,
             left: None,
             wrong: BTreeSet::new(),
             listed: false,
@@ -120,6 +125,14 @@ impl Node {
             }
         }
         all
+    }
+
+    /// The node itself has said which start this is: what claims a later one was false, or comes
+    /// again when it is true.
+    pub(crate) fn believe_no_later_start_than(&mut self, epoch: Epoch) {
+        for instance in self.instances.values_mut() {
+            instance.epoch = instance.epoch.min(epoch);
+        }
     }
 
     fn announces(&self, camera: CameraId) -> bool {
@@ -156,7 +169,10 @@ impl Mesh {
         if left.is_some_and(|(epoch, _)| txt.epoch <= epoch) {
             return;
         }
-        let Some(node) = self.meet(txt.node, txt.role, txt.epoch) else { return };
+        let Some(node) = self.meet(txt.node, txt.role, txt.epoch) else {
+            self.directory.cameras_over_limit += u64::from(txt.camera.is_some());
+            return;
+        };
         let entry = Instance {
             addresses: addresses.into_iter().filter(|a| a.port() >= PORT_MIN).collect(),
             camera: txt.camera,
@@ -172,7 +188,7 @@ impl Mesh {
         self.directory.instances.insert(instance, txt.node);
         if let Some(node) = self.directory.nodes.get_mut(&txt.node) {
             // A sign of life; the first dial of a camera keeps its head start for the viewer.
-            if node.role == Role::Camera {
+            if node.role == Role::Camera && node.link.is_none() {
                 node.backoff.hurry(self.now);
             }
         }
@@ -216,6 +232,28 @@ impl Mesh {
         self.directory.nodes.get_mut(&id)
     }
 
+    /// For a node that has proven itself, hearsay makes way.
+    pub(crate) fn make_room_for(&mut self, id: NodeId) {
+        if self.directory.nodes.contains_key(&id) || self.directory.nodes.len() < NODES_MAX {
+            return;
+        }
+        let useful: BTreeSet<NodeId> = self
+            .directory
+            .cameras
+            .values()
+            .filter(|camera| camera.told || camera.ever_live)
+            .map(|camera| camera.node)
+            .chain(self.serving.sessions.values().map(|session| session.node))
+            .collect();
+        let mut nodes = self.directory.nodes.iter();
+        let victim =
+            nodes.find(|(id, node)| node.link.is_none() && !useful.contains(id)).map(|(id, _)| *id);
+        if let Some(victim) = victim {
+            self.directory.nodes.remove(&victim);
+            self.directory.instances.retain(|_, node| *node != victim);
+        }
+    }
+
     /// Notes that a node has a camera. `told`: the node itself said so, on its link.
     pub(crate) fn list_camera(&mut self, id: CameraId, node: NodeId, name: &str, told: bool) {
         if let Some(camera) = self.directory.cameras.get_mut(&id) {
@@ -226,6 +264,7 @@ impl Mesh {
                     camera.node = node;
                     name.clone_into(&mut camera.name);
                     self.changed = true;
+                    self.select_cameras();
                 }
             }
             return;
@@ -245,8 +284,10 @@ impl Mesh {
             lost: None,
             last_picture: None,
             pace: Pace::default(),
+            selected: false,
         };
         self.directory.cameras.insert(id, camera);
+        self.select_cameras();
     }
 
     /// Frees a place in the camera list: an offline camera, or, for one that has proven itself, one
@@ -259,8 +300,20 @@ impl Mesh {
             .or_else(|| cameras.find(|(_, c)| for_proven && !c.told && !c.ever_live))
             .map(|(id, _)| *id);
         let Some(victim) = victim else { return false };
-        self.directory.cameras.remove(&victim);
+        let was_listed = self.directory.cameras.get(&victim).is_some_and(|camera| camera.listed);
+        self.close_watch_of(victim);
+        self.forget_camera(victim);
+        if was_listed {
+            self.emit(Event::Gone { camera: victim, reason: LostReason::Expired });
+        }
         true
+    }
+
+    fn forget_camera(&mut self, id: CameraId) {
+        self.directory.cameras.remove(&id);
+        self.watching.forget(id);
+        self.changed = true;
+        self.select_cameras();
     }
 
     /// Lists what became known, marks what nothing vouches for any more, forgets what is long gone.
@@ -329,8 +382,7 @@ impl Mesh {
         if !camera.listed {
             let since = camera.offline_since.unwrap_or(now);
             if !camera.ever_live || now >= since + OFFLINE_KEPT {
-                self.directory.cameras.remove(&id);
-                self.changed = true;
+                self.forget_camera(id);
             }
             return;
         }

@@ -1,7 +1,7 @@
 //! The first message on a link: who we are, who they are, and which of two links stays.
 
-use lanlens_model::limits::UNKNOWN_LINKS_MAX;
-use lanlens_model::{Access, DeviceId, NodeId, Role};
+use lanlens_model::limits::{CAMERAS_MAX, UNKNOWN_LINKS_MAX};
+use lanlens_model::{Access, DeviceId, NodeId};
 use lanlens_protocol::{ErrorCode, Greeting, Message, OfferedCamera, VERSION};
 
 use crate::io::LinkId;
@@ -44,13 +44,14 @@ impl Mesh {
             }
             return self.act(Action::CloseLink { link: id });
         }
-        if greeting.role == Role::Viewer && self.too_many_strangers(device) {
+        if self.too_many_strangers(&greeting) {
             return self.refuse_link(id, ErrorCode::Limit, "too many devices wait here");
         }
         if !self.keeps(id, &greeting) {
             self.links.open.remove(&id);
             return self.act(Action::CloseLink { link: id });
         }
+        self.make_room_for(greeting.node);
         if self.meet(greeting.node, greeting.role, greeting.epoch).is_none() {
             return self.refuse_link(id, ErrorCode::Limit, "too many nodes");
         }
@@ -61,19 +62,23 @@ impl Mesh {
             typed.complained = false;
             typed.backoff.succeeded();
         }
-        // The answer tells which sessions we still hold, so it is written before they are settled.
-        let welcome = target.is_none().then(|| Message::Welcome(self.greeting_for(device)));
-        self.link_is_up(id, greeting, target.is_some().then_some(remote));
-        if let Some(message) = welcome {
-            self.act(Action::Send { link: id, message });
+        if target.is_none() {
+            // First of all that is said here, and while we still hold the sessions it names.
+            let welcome = self.greeting_for(device);
+            if let Some(link) = self.links.open.get_mut(&id) {
+                link.told = welcome.access;
+            }
+            self.act(Action::Send { link: id, message: Message::Welcome(welcome) });
         }
+        self.link_is_up(id, greeting, target.is_some().then_some(remote));
+        // What has changed since our greeting was written.
+        self.tell_access();
     }
 
     fn link_is_up(&mut self, id: LinkId, greeting: Greeting, proven: Option<std::net::SocketAddr>) {
         let node_id = greeting.node;
-        let told = (!self.config.cameras.is_empty()).then(|| self.access_of(greeting.device));
         if let Some(link) = self.links.open.get_mut(&id) {
-            link.phase = Phase::Up { node: node_id, told };
+            link.phase = Phase::Up { node: node_id };
         }
         let old = self.directory.nodes.get(&node_id).and_then(|node| node.link);
         if let Some(old) = old {
@@ -88,6 +93,7 @@ impl Mesh {
         node.name.clone_from(&greeting.name);
         node.access = greeting.access;
         node.left = None;
+        node.believe_no_later_start_than(greeting.epoch);
         node.backoff.succeeded();
         if proven.is_some() {
             node.proven = proven;
@@ -127,18 +133,26 @@ impl Mesh {
         if ours { self.config.node } else { peer }
     }
 
-    fn too_many_strangers(&self, device: DeviceId) -> bool {
-        let stranger = |device| {
-            !self.config.cameras.is_empty()
-                && matches!(self.access_of(device), Access::Pending | Access::Denied)
+    /// Whether a link is one too many of those that are of no use here: at a camera, devices that
+    /// may not watch; at a viewer, nodes without a camera. (Links of cameras are bounded as cameras.)
+    fn too_many_strangers(&self, greeting: &Greeting) -> bool {
+        let serves = !self.config.cameras.is_empty();
+        let may_not_watch =
+            |device| matches!(self.access_of(device), Access::Pending | Access::Denied);
+        let is_stranger = |device, has_cameras: bool| match serves {
+            true => may_not_watch(device),
+            false => !has_cameras,
         };
-        let strangers = self
-            .links
-            .open
-            .values()
-            .filter(|link| link.node().is_some() && stranger(link.device))
-            .count();
-        stranger(device) && strangers >= UNKNOWN_LINKS_MAX
+        let linked = self.links.open.values().filter_map(|link| Some((link.device, link.node()?)));
+        let (mut strangers, mut cameras) = (0, 0);
+        for (device, node) in linked {
+            let has_cameras = self.directory.nodes.get(&node).is_some_and(|n| n.access.is_some());
+            strangers += usize::from(is_stranger(device, has_cameras));
+            cameras += usize::from(has_cameras);
+        }
+        let has_cameras = !greeting.cameras.is_empty();
+        (is_stranger(greeting.device, has_cameras) && strangers >= UNKNOWN_LINKS_MAX)
+            || (has_cameras && cameras >= CAMERAS_MAX)
     }
 }
 

@@ -211,6 +211,7 @@ impl Mesh {
         self.expire_directory();
         self.dial_what_is_due();
         self.watch_what_is_due();
+        self.ask_for_leave();
     }
 
     fn act(&mut self, action: Action) {
@@ -260,18 +261,31 @@ impl Mesh {
         self.act(Action::Stop);
     }
 
-    fn selects(&self, camera: CameraId, name: &str) -> bool {
-        match &self.watching.selection {
-            Selection::None => false,
-            Selection::All => true,
-            Selection::Matching(words) => {
-                let id = camera.to_string();
-                words.iter().any(|word| {
-                    let lower = word.to_ascii_lowercase();
-                    word == name || (!lower.is_empty() && id.starts_with(&lower))
-                })
+    /// Marks the cameras that the selection means now. A word means every camera of that name, or
+    /// the one camera whose id begins with it.
+    fn select_cameras(&mut self) {
+        let cameras = &mut self.directory.cameras;
+        let Selection::Matching(words) = &self.watching.selection else {
+            let all = self.watching.selection == Selection::All;
+            cameras.values_mut().for_each(|camera| camera.selected = all);
+            return;
+        };
+        let ids: Vec<(CameraId, String)> = cameras.keys().map(|id| (*id, id.to_string())).collect();
+        let mut chosen = std::collections::BTreeSet::new();
+        for word in words {
+            let named =
+                cameras.iter().filter(|(_, camera)| camera.name == *word).map(|(id, _)| *id);
+            let before = chosen.len();
+            chosen.extend(named);
+            let prefix = word.to_ascii_lowercase();
+            let mut meant = ids.iter().filter(|(_, text)| text.starts_with(&prefix));
+            if let (true, Some((id, _)), None) =
+                (chosen.len() == before && !prefix.is_empty(), meant.next(), meant.next())
+            {
+                chosen.insert(*id);
             }
         }
+        cameras.iter_mut().for_each(|(id, camera)| camera.selected = chosen.contains(id));
     }
 }
 

@@ -31,20 +31,22 @@ pub(crate) struct Link {
     pub(crate) device: DeviceId,
     pub(crate) remote: SocketAddr,
     pub(crate) target: Option<Target>,
+    /// What our greeting said that the other side may do.
+    pub(crate) told: Option<Access>,
     pub(crate) phase: Phase,
 }
 
 pub(crate) enum Phase {
     /// The greeting of the other side is awaited.
     Greeting { until: Instant },
-    /// The node at the other end is known, and was told what it may do.
-    Up { node: NodeId, told: Option<Access> },
+    /// The node at the other end is known.
+    Up { node: NodeId },
 }
 
 impl Link {
     pub(crate) fn node(&self) -> Option<NodeId> {
         match self.phase {
-            Phase::Up { node, .. } => Some(node),
+            Phase::Up { node } => Some(node),
             Phase::Greeting { .. } => None,
         }
     }
@@ -77,10 +79,11 @@ impl Mesh {
     ) {
         let target = dial.and_then(|dial| self.end_dial(dial));
         let phase = Phase::Greeting { until: self.now + GREETING_TIMEOUT };
-        self.links.open.insert(id, Link { device, remote, target, phase });
-        if dial.is_some() {
-            let message = Message::Hello(self.greeting_for(device));
-            self.act(Action::Send { link: id, message });
+        let hello = dial.is_some().then(|| self.greeting_for(device));
+        let told = hello.as_ref().and_then(|hello| hello.access);
+        self.links.open.insert(id, Link { device, remote, target, told, phase });
+        if let Some(hello) = hello {
+            self.act(Action::Send { link: id, message: Message::Hello(hello) });
         }
     }
 
@@ -153,7 +156,7 @@ impl Mesh {
                     self.dial_was_in_vain(target);
                 }
             }
-            Phase::Up { node, .. } => self.on_node_unlinked(node, id),
+            Phase::Up { node } => self.on_node_unlinked(node, id),
         }
     }
 
@@ -184,6 +187,7 @@ impl Mesh {
                 Message::Hello(greeting) if !dialed => self.on_greeting(id, greeting),
                 Message::Welcome(greeting) if dialed => self.on_greeting(id, greeting),
                 Message::Error { text, .. } => self.on_refused_by_peer(id, &text),
+                Message::Bye { .. } if dialed => self.on_bye_instead_of_welcome(id),
                 _ => self.refuse_link(id, ErrorCode::Order, "the first message must be a greeting"),
             };
         };
@@ -195,6 +199,7 @@ impl Mesh {
             Message::Offer { session, camera, layer, sdp } => {
                 self.on_offer(id, node, session, camera, layer, sdp);
             }
+            Message::AccessRequest => self.on_access_request(id, node),
             Message::Answer { session, sdp } => self.on_answer(node, session, sdp),
             Message::Candidate { session, candidate } => {
                 self.on_candidate(id, node, session, candidate);
@@ -227,7 +232,15 @@ impl Mesh {
                     self.dial_was_in_vain(target);
                 }
             }
-            Phase::Up { node, .. } => self.on_node_unlinked(node, id),
+            Phase::Up { node } => self.on_node_unlinked(node, id),
+        }
+    }
+
+    fn on_bye_instead_of_welcome(&mut self, id: LinkId) {
+        let Some(link) = self.links.open.remove(&id) else { return };
+        self.act(Action::CloseLink { link: id });
+        if let Some(target) = link.target {
+            self.dial_was_in_vain(target);
         }
     }
 
@@ -270,9 +283,13 @@ impl Mesh {
     }
 
     pub(crate) fn say_bye_on_all_links(&mut self) {
-        let links: Vec<LinkId> = self.links.open.keys().copied().collect();
-        for link in links {
-            self.act(Action::Send { link, message: Message::Bye { session: None } });
+        let links: Vec<(LinkId, bool)> =
+            self.links.open.iter().map(|(id, link)| (*id, link.node().is_some())).collect();
+        for (link, is_up) in links {
+            // Whoever was not greeted yet expects a greeting, and sees the link close instead.
+            if is_up {
+                self.act(Action::Send { link, message: Message::Bye { session: None } });
+            }
             self.act(Action::CloseLink { link });
         }
     }
@@ -287,9 +304,7 @@ impl Mesh {
             let device = link.device;
             let state =
                 self.config.trust.access_for(device, self.config.node.device(), self.config.access);
-            if let Phase::Up { told, .. } = &mut link.phase
-                && told.replace(state) != Some(state)
-            {
+            if link.node().is_some() && link.told.replace(state) != Some(state) {
                 news.push((*id, state));
             }
         }

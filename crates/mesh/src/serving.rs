@@ -91,7 +91,12 @@ impl Mesh {
                     self.act(Action::Claim { device, name });
                 }
             }
-            Access::Pending => self.let_wait(&offer, device),
+            Access::Pending => {
+                // The offer is dropped; the watcher offers again when it is told that it may.
+                if let Err(text) = self.let_wait(offer.node) {
+                    self.refuse_offer(&offer, ErrorCode::Limit, text);
+                }
+            }
             Access::Denied => {
                 let text = "the owner of this camera does not allow this device";
                 self.refuse_offer(&offer, ErrorCode::Access, text);
@@ -125,21 +130,30 @@ impl Mesh {
         self.act(Action::OpenPublisher { handle, camera, offer: sdp, layer });
     }
 
-    fn let_wait(&mut self, offer: &Offer, device: DeviceId) {
+    pub(crate) fn on_access_request(&mut self, link: LinkId, node: NodeId) {
+        if self.config.cameras.is_empty() || self.access_of(node.device()) != Access::Pending {
+            return;
+        }
+        if let Err(text) = self.let_wait(node) {
+            self.refuse_link(link, ErrorCode::Limit, text);
+        }
+    }
+
+    /// A person is asked, once for each device as long as it is linked.
+    fn let_wait(&mut self, node: NodeId) -> Result<(), &'static str> {
+        let device = node.device();
         let linked: BTreeSet<DeviceId> = self.links.open.values().map(|l| l.device).collect();
         self.serving.waiting.retain(|device| linked.contains(device));
-        if !self.serving.waiting.contains(&device) {
-            if self.serving.waiting.len() >= WAITING_MAX {
-                let text = "too many devices wait for this camera already";
-                return self.refuse_offer(offer, ErrorCode::Limit, text);
-            }
-            self.serving.waiting.insert(device);
-            let name = self.name_of(offer.node);
-            self.emit(Event::AccessRequest { viewer: device, name });
+        if self.serving.waiting.contains(&device) {
+            return Ok(());
         }
-        // The offer is dropped; the watcher offers again when it is told that it may.
-        let message = Message::Access { state: Access::Pending };
-        self.act(Action::Send { link: offer.link, message });
+        if self.serving.waiting.len() >= WAITING_MAX {
+            return Err("too many devices wait for this camera already");
+        }
+        self.serving.waiting.insert(device);
+        let name = self.name_of(node);
+        self.emit(Event::AccessRequest { viewer: device, name });
+        Ok(())
     }
 
     fn refuse_offer(&mut self, offer: &Offer, code: ErrorCode, text: &str) {
@@ -227,6 +241,7 @@ impl Mesh {
     }
 
     pub(crate) fn on_session_bye(&mut self, node: NodeId, wire: SessionId) {
+        self.serving.claiming.retain(|offer| offer.node != node || offer.wire != wire);
         if !self.on_watch_ended_by_peer(node, wire, LostReason::Goodbye)
             && let Some(handle) = self.serving.by_wire(node, wire)
         {
@@ -288,7 +303,13 @@ impl Mesh {
                 Some(session) if held_by_peer.contains(&session.wire) => {
                     session.orphan_until = None;
                 }
-                _ => self.end_serve(handle),
+                Some(session) => {
+                    // Our greeting may have named it, so the watcher could wait for its pictures.
+                    let bye = Message::Bye { session: Some(session.wire) };
+                    self.send_to(node, bye);
+                    self.end_serve(handle);
+                }
+                None => {}
             }
         }
     }

@@ -54,7 +54,7 @@ fn state(mesh: &Mesh, id: CameraId, camera: &Camera, node: Option<&Node>) -> Til
         };
     }
     match (node.and_then(|node| node.access), &camera.lost) {
-        _ if !mesh.selects(id, &camera.name) => TileState::Idle,
+        _ if !camera.selected => TileState::Idle,
         (Some(Access::Pending), _) => TileState::Waiting,
         (Some(Access::Denied), _) => TileState::Denied,
         (_, Some(reason)) => TileState::Lost(reason.clone()),

@@ -95,6 +95,11 @@ impl Watching {
         SessionHandle(self.last_handle)
     }
 
+    pub(crate) fn forget(&mut self, camera: CameraId) {
+        self.retries.remove(&camera);
+        self.layers.remove(&camera);
+    }
+
     fn by_wire(&self, node: NodeId, wire: SessionId) -> Option<SessionHandle> {
         let mut sessions = self.sessions.iter();
         sessions.find(|(_, s)| s.node == node && s.wire == wire).map(|(handle, _)| *handle)
@@ -104,15 +109,13 @@ impl Watching {
 impl Mesh {
     pub(crate) fn on_watch(&mut self, selection: Selection) {
         self.watching.selection = selection;
+        self.select_cameras();
         let unwanted: Vec<CameraId> = self
             .watching
             .sessions
             .values()
             .map(|session| session.camera)
-            .filter(|id| {
-                let camera = self.directory.cameras.get(id);
-                !camera.is_some_and(|camera| self.selects(*id, &camera.name))
-            })
+            .filter(|id| !self.directory.cameras.get(id).is_some_and(|camera| camera.selected))
             .collect();
         unwanted.into_iter().for_each(|camera| self.close_watch_of(camera));
         self.changed = true;
@@ -150,6 +153,26 @@ impl Mesh {
         }
     }
 
+    /// Where somebody wants to watch and was told to wait, the camera is asked, once on each link.
+    pub(crate) fn ask_for_leave(&mut self) {
+        let wanted: std::collections::BTreeSet<NodeId> = self
+            .directory
+            .cameras
+            .values()
+            .filter(|camera| camera.selected && camera.told)
+            .map(|camera| camera.node)
+            .collect();
+        let mut asked = Vec::new();
+        for id in wanted {
+            let Some(node) = self.directory.nodes.get_mut(&id) else { continue };
+            if node.access == Some(Access::Pending) && node.asked != node.link {
+                node.asked = node.link;
+                asked.push(id);
+            }
+        }
+        asked.into_iter().for_each(|node| self.send_to(node, Message::AccessRequest));
+    }
+
     pub(crate) fn next_watch_due(&self) -> Option<Instant> {
         if self.watching.sessions.len() >= CAMERAS_PER_VIEWER_MAX {
             return None;
@@ -165,7 +188,7 @@ impl Mesh {
             let wanted = camera.told
                 && permitted
                 && node.link.is_some()
-                && self.selects(*id, &camera.name)
+                && camera.selected
                 && self.watching.of_camera(*id).is_none();
             wanted.then_some((*id, camera.node))
         })

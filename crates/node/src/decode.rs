@@ -42,6 +42,7 @@ pub(crate) struct Stream {
     callbacks: StreamCallbacks,
     waiting: AtomicUsize,
     needs_keyframe: AtomicBool,
+    ask_when_drained: AtomicBool,
     closed: AtomicBool,
     decoder: Mutex<Option<H264Decoder>>,
     size: Mutex<(u32, u32)>,
@@ -99,6 +100,7 @@ impl DecoderPool {
             callbacks,
             waiting: AtomicUsize::new(0),
             needs_keyframe: AtomicBool::new(true),
+            ask_when_drained: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             decoder: Mutex::new(None),
             size: Mutex::new((0, 0)),
@@ -115,7 +117,10 @@ impl DecoderPool {
         }
         if stream.waiting.fetch_add(1, Ordering::Relaxed) >= DECODE_QUEUE_MAX {
             stream.waiting.fetch_sub(1, Ordering::Relaxed);
-            return stream.give_up_until_keyframe();
+            // A keyframe is asked for when there is room for it: see `Stream::on_taken`.
+            stream.needs_keyframe.store(true, Ordering::Relaxed);
+            stream.ask_when_drained.store(true, Ordering::Relaxed);
+            return stream.screen.meter().on_dropped(1);
         }
         let worker = &self.workers[stream.worker];
         worker.lock().jobs.push_back((Arc::clone(stream), unit));
@@ -138,6 +143,14 @@ impl Stream {
         self.closed.store(true, Ordering::Relaxed);
     }
 
+    /// One of the waiting units is being decoded.
+    fn on_taken(&self) {
+        let last = self.waiting.fetch_sub(1, Ordering::Relaxed) == 1;
+        if last && self.ask_when_drained.swap(false, Ordering::Relaxed) {
+            (self.callbacks.on_keyframe_needed)();
+        }
+    }
+
     fn give_up_until_keyframe(&self) {
         self.screen.meter().on_dropped(1);
         self.needs_keyframe.store(true, Ordering::Relaxed);
@@ -148,15 +161,25 @@ impl Stream {
 impl Worker {
     fn run(&self) {
         while let Some((stream, unit)) = self.next_job() {
-            stream.waiting.fetch_sub(1, Ordering::Relaxed);
+            stream.on_taken();
             if stream.closed.load(Ordering::Relaxed) {
                 continue;
             }
-            if self.surroundings.decode {
-                self.decode(&stream, &unit);
-            } else {
-                self.count(&stream, &unit);
+            // Pictures from the network must not take the other streams of this thread along.
+            let work = std::panic::AssertUnwindSafe(|| self.handle(&stream, &unit));
+            if std::panic::catch_unwind(work).is_err() {
+                tracing::error!(camera = %stream.camera, "decoding panicked");
+                *stream.decoder.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                stream.give_up_until_keyframe();
             }
+        }
+    }
+
+    fn handle(&self, stream: &Stream, unit: &EncodedUnit) {
+        if self.surroundings.decode {
+            self.decode(stream, unit);
+        } else {
+            self.count(stream, unit);
         }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lanlens_media::EncodedUnit;
+use lanlens_model::limits::ENCODED_QUEUE_MAX;
 use tokio::sync::mpsc;
 
 /// Everyone who receives one encoding.
@@ -13,31 +14,45 @@ pub(crate) struct Fanout {
 
 struct Viewer {
     units: mpsc::Sender<Arc<EncodedUnit>>,
-    /// Its queue was full: what follows is of no use to it until a keyframe.
-    needs_keyframe: bool,
+    need: Need,
+}
+
+/// What a viewer's queue can use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Need {
+    /// Every unit.
+    Nothing,
+    /// A keyframe, once its full queue has drained: before, it would find no room either, and
+    /// everyone would pay for it.
+    Room,
+    /// A keyframe, which was asked for.
+    Keyframe,
 }
 
 impl Fanout {
     /// Takes in a viewer's queue. It leaves by dropping the receiver.
     pub(crate) fn join(&self, units: mpsc::Sender<Arc<EncodedUnit>>) {
-        self.lock().push(Viewer { units, needs_keyframe: true });
+        self.lock().push(Viewer { units, need: Need::Keyframe });
     }
 
     /// Gives a unit to everyone who can use it; `true` when somebody needs a keyframe now.
     pub(crate) fn send(&self, unit: &Arc<EncodedUnit>) -> bool {
         let mut keyframe_wanted = false;
         self.lock().retain_mut(|viewer| {
-            if viewer.needs_keyframe && !unit.keyframe {
+            if viewer.need != Need::Nothing && !unit.keyframe {
+                if viewer.need == Need::Room && viewer.units.capacity() >= ENCODED_QUEUE_MAX / 2 {
+                    viewer.need = Need::Keyframe;
+                    keyframe_wanted = true;
+                }
                 return !viewer.units.is_closed();
             }
             match viewer.units.try_send(Arc::clone(unit)) {
                 Ok(()) => {
-                    viewer.needs_keyframe = false;
+                    viewer.need = Need::Nothing;
                     true
                 }
                 Err(mpsc::error::TrySendError::Full(_)) => {
-                    viewer.needs_keyframe = true;
-                    keyframe_wanted = true;
+                    viewer.need = Need::Room;
                     true
                 }
                 Err(mpsc::error::TrySendError::Closed(_)) => false,
@@ -62,7 +77,6 @@ impl Fanout {
 mod tests {
     use super::*;
     use lanlens_media::CaptureTime;
-    use lanlens_model::limits::ENCODED_QUEUE_MAX;
     use lanlens_model::{Layer, MediaKind};
 
     fn join(fanout: &Fanout) -> mpsc::Receiver<Arc<EncodedUnit>> {
@@ -99,15 +113,15 @@ mod tests {
         let fanout = Fanout::default();
         let (mut slow, mut fast) = (join(&fanout), join(&fanout));
         fanout.send(&unit(true));
-        let mut asked = 0;
-        for _ in 0..ENCODED_QUEUE_MAX + 10 {
-            asked += usize::from(fanout.send(&unit(false)));
+        for n in 0..ENCODED_QUEUE_MAX + 10 {
+            // Not even a keyframe that finds no room makes anyone ask for another.
+            assert!(!fanout.send(&unit(n == ENCODED_QUEUE_MAX + 5)));
             assert!(fast.try_recv().is_ok());
         }
-        assert_eq!(asked, 1, "one keyframe is asked for, not one a frame");
         let got = std::iter::from_fn(|| slow.try_recv().ok()).count();
         assert_eq!(got, ENCODED_QUEUE_MAX);
-        fanout.send(&unit(false));
+        assert!(fanout.send(&unit(false)), "once there is room again, a keyframe is asked for");
+        assert!(!fanout.send(&unit(false)), "and only once");
         assert!(slow.try_recv().is_err());
         fanout.send(&unit(true));
         assert!(slow.try_recv().unwrap().keyframe);

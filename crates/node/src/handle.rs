@@ -1,7 +1,7 @@
 //! What a program holds of its node: state to read, events to hear, wishes to send.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use lanlens_media::{LatestSlot, VideoFrame};
 use lanlens_model::{CameraId, CameraStats, Command, DeviceId, Event, NodeId, Snapshot};
@@ -35,6 +35,8 @@ pub struct NodeHandle {
     pub(crate) commands: mpsc::Sender<Command>,
     pub(crate) snapshot: watch::Receiver<Arc<Snapshot>>,
     pub(crate) events: broadcast::Sender<Event>,
+    /// Hears from the very beginning, for whoever asks first.
+    pub(crate) first_events: Arc<Mutex<Option<broadcast::Receiver<Event>>>>,
     pub(crate) screens: Arc<Screens>,
     pub(crate) studio: Option<Studio>,
     pub(crate) ended: CancellationToken,
@@ -56,9 +58,11 @@ impl NodeHandle {
         self.snapshot.clone()
     }
 
-    /// Events from now on. A receiver that is slow misses the oldest, and is told how many.
+    /// Events: at the first call all since the node's start, later those from now on. A receiver
+    /// that is slow misses the oldest, and is told how many.
     pub fn events(&self) -> broadcast::Receiver<Event> {
-        self.events.subscribe()
+        let first = self.first_events.lock().unwrap_or_else(PoisonError::into_inner).take();
+        first.unwrap_or_else(|| self.events.subscribe())
     }
 
     /// Where a camera's newest picture is put; `None` while it was never watched.

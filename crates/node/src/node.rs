@@ -54,7 +54,6 @@ pub(crate) struct NodeLoop {
     pub(crate) events: broadcast::Sender<Event>,
     pub(crate) tasks: TaskTracker,
     pub(crate) cancel: CancellationToken,
-    pub(crate) ended: CancellationToken,
 }
 
 impl NodeLoop {
@@ -167,7 +166,10 @@ impl NodeLoop {
     }
 
     async fn stop(self) {
-        let Self { discovery, studio, sessions, links, tasks, cancel, ended, .. } = self;
+        let Self { discovery, studio, sessions, links, tasks, cancel, .. } = self;
+        if let Some(studio) = &studio {
+            studio.begin_stop();
+        }
         // Links flush their goodbyes because their queues end; sessions close by their tokens.
         drop(links);
         drop(sessions);
@@ -188,7 +190,6 @@ impl NodeLoop {
         if tokio::time::timeout(STOP_TIMEOUT, ending).await.is_err() {
             tracing::warn!("some connections did not close in time");
         }
-        ended.cancel();
     }
 }
 

@@ -70,9 +70,13 @@ const CLOCKS_MAX: usize = 512;
 impl Clocks {
     pub(crate) fn set(&self, device: DeviceId, clock: Clock) {
         let mut clocks = self.lock();
-        if clocks.len() < CLOCKS_MAX || clocks.contains_key(&device) {
-            clocks.insert(device, clock);
+        if clocks.len() >= CLOCKS_MAX && !clocks.contains_key(&device) {
+            // Any will do: those in use are set again within a second.
+            if let Some(other) = clocks.keys().next().copied() {
+                clocks.remove(&other);
+            }
         }
+        clocks.insert(device, clock);
     }
 
     pub(crate) fn get(&self, device: DeviceId) -> Option<Clock> {

@@ -148,7 +148,10 @@ impl Watch {
         let (events, mut received) = mpsc::channel(SESSION_EVENTS_MAX);
         let subscriber = match Subscriber::start(self.rtc.clone(), on_unit, events).await {
             Ok(subscriber) => subscriber,
-            Err(error) => return fail(&self.inputs, self.handle, error.to_string()).await,
+            Err(error) => {
+                tracing::warn!(%error, "a media session could not start");
+                return fail(&self.inputs, self.handle, error.to_string()).await;
+            }
         };
         let first = tokio::time::Instant::now() + STATS_INTERVAL;
         let mut tick = tokio::time::interval_at(first, STATS_INTERVAL);
@@ -170,6 +173,8 @@ impl Watch {
         self.stream.close();
         self.tell_stats(&subscriber);
         self.screen.meter().on_session_end();
+        // Old news for a mesh that closed it; else it was cut off here, for not keeping up.
+        fail(&self.inputs, self.handle, "the session ended".to_owned()).await;
         subscriber.close().await;
     }
 
@@ -210,7 +215,10 @@ impl Serve {
         let publisher =
             match Publisher::start(self.rtc.clone(), offer, units, on_keyframe, events).await {
                 Ok(publisher) => publisher,
-                Err(error) => return fail(&self.inputs, self.handle, error.to_string()).await,
+                Err(error) => {
+                    tracing::warn!(%error, "a media session could not start");
+                    return fail(&self.inputs, self.handle, error.to_string()).await;
+                }
             };
         // Not before the offer has proved to make sense: nonsense must not wake the camera.
         seat.take();
@@ -232,6 +240,7 @@ impl Serve {
                 },
             }
         }
+        fail(&self.inputs, self.handle, "the session ended".to_owned()).await;
         publisher.close().await;
         drop(seat);
     }
@@ -251,6 +260,5 @@ async fn tell(inputs: &mpsc::Sender<Input>, handle: SessionHandle, event: Sessio
 }
 
 async fn fail(inputs: &mpsc::Sender<Input>, handle: SessionHandle, reason: String) {
-    tracing::warn!(reason, "a media session could not start");
     let _ = inputs.send(Input::Session(handle, SessionInput::Failed { reason })).await;
 }

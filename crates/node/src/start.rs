@@ -1,6 +1,6 @@
 //! From a configuration to a running node.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use lanlens_capture::SourceSpec;
 use lanlens_discovery::{Advert, Discovery, DiscoveryConfig, DiscoveryError, interfaces};
@@ -75,6 +75,8 @@ pub async fn start(config: NodeConfig) -> Result<NodeHandle, StartError> {
     let home = Home::open(&config.home)?;
     let place = take_place(&home, &config)?;
     let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());
+    // Whatever fails below, the listener does not outlive it.
+    let guard = cancel.clone().drop_guard();
     let (input_tx, inputs) = mpsc::channel(INPUT_QUEUE_MAX);
     let (command_tx, commands) = mpsc::channel::<Command>(COMMANDS_MAX);
     let (discovery_tx, discovery_rx) = mpsc::channel(INPUT_QUEUE_MAX);
@@ -88,16 +90,11 @@ pub async fn start(config: NodeConfig) -> Result<NodeHandle, StartError> {
     let discovery = discover(&config, &place, port, discovery_tx)?;
     let studio = open_studio(&config, &place, &input_tx);
     let (screens, clocks) = (Arc::new(Screens::default()), Arc::new(Clocks::default()));
-    let pool = DecoderPool::start(Surroundings {
-        clocks: Arc::clone(&clocks),
-        measure_pattern: config.measure_pattern,
-        decode: config.decode,
-        repaint: config.repaint.clone(),
-    })?;
+    let pool = open_pool(&config, &clocks)?;
 
     let ready = Arc::new(ready(&config, &place, port));
     let (snapshot_tx, snapshot) = watch::channel(Arc::new(Snapshot::default()));
-    let events = broadcast::Sender::new(EVENT_QUEUE_MAX);
+    let (events, first_events) = broadcast::channel(EVENT_QUEUE_MAX);
     let ended = CancellationToken::new();
     let sessions = Sessions {
         rtc: rtc_config(&config),
@@ -123,16 +120,27 @@ pub async fn start(config: NodeConfig) -> Result<NodeHandle, StartError> {
         events: events.clone(),
         tasks,
         cancel,
-        ended: ended.clone(),
     };
     let inlets = Inlets { inputs, commands, discovery: discovery_rx, accepted, refused };
     let slot = place.slot;
+    let end = ended.clone().drop_guard();
+    guard.disarm();
     tokio::spawn(async move {
         node.run(inlets).await;
+        drop(end);
         // The place is free for the next start only when everything is closed.
         drop(slot);
     });
-    Ok(NodeHandle { ready, commands: command_tx, snapshot, events, screens, studio, ended })
+    Ok(NodeHandle {
+        ready,
+        commands: command_tx,
+        snapshot,
+        events,
+        first_events: Arc::new(Mutex::new(Some(first_events))),
+        screens,
+        studio,
+        ended,
+    })
 }
 
 fn take_place(home: &Home, config: &NodeConfig) -> Result<Place, StartError> {
@@ -195,17 +203,20 @@ fn open_trust(
     if config.camera.is_none() {
         return Ok((None, TrustView::default()));
     }
-    let inputs = inputs.clone();
-    let (keeper, view) = TrustKeeper::start(home, move |output| {
+    let (sender, first) = (inputs.clone(), inputs.clone());
+    let (keeper, view, trouble) = TrustKeeper::start(home, move |output| {
         let input = match output {
             TrustOutput::Input(input) => Input::Trust(input),
             TrustOutput::Trouble(message) => Input::Trouble(message),
         };
-        // Called once from here, inside the runtime, before the loop runs; later from its thread.
-        if let Err(error) = inputs.try_send(input) {
-            tracing::error!(%error, "a change of the trust store was lost");
-        }
+        // From the keeper's own thread, which may wait: a revocation must never be lost. Fails only
+        // when the node has ended.
+        let _ = sender.blocking_send(input);
     })?;
+    if let Some(message) = trouble {
+        // The queue is new, so there is room.
+        let _ = first.try_send(Input::Trouble(message));
+    }
     Ok((Some(keeper), view))
 }
 
@@ -227,6 +238,15 @@ fn discover(
     };
     discovery.advertise(&Advert::new(port, txt))?;
     Ok(discovery)
+}
+
+fn open_pool(config: &NodeConfig, clocks: &Arc<Clocks>) -> std::io::Result<DecoderPool> {
+    DecoderPool::start(Surroundings {
+        clocks: Arc::clone(clocks),
+        measure_pattern: config.measure_pattern,
+        decode: config.decode,
+        repaint: config.repaint.clone(),
+    })
 }
 
 fn open_studio(config: &NodeConfig, place: &Place, inputs: &mpsc::Sender<Input>) -> Option<Studio> {

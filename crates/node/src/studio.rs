@@ -52,6 +52,13 @@ struct Running {
     threads: Vec<JoinHandle<()>>,
 }
 
+impl Running {
+    /// Both threads work and were not told to stop. (One that has panicked counts as stopped.)
+    fn goes_on(&self) -> bool {
+        !self.stop.load(Ordering::Relaxed) && !self.threads.iter().any(JoinHandle::is_finished)
+    }
+}
+
 #[derive(Default)]
 struct StudioMeter {
     began: Option<Instant>,
@@ -129,11 +136,19 @@ impl Studio {
         }
     }
 
-    /// Ends capture and encoding and waits for it. Blocks up to one picture's time.
+    /// Ends capture and encoding, without waiting for it.
+    pub(crate) fn begin_stop(&self) {
+        if let Some(running) = lock(&self.shared.running).as_ref() {
+            running.stop.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Ends capture and encoding and waits for it: one picture's time, or as long as a device takes
+    /// to close.
     pub(crate) fn stop(&self) {
+        self.begin_stop();
         let running = lock(&self.shared.running).take();
         if let Some(running) = running {
-            running.stop.store(true, Ordering::Relaxed);
             for thread in running.threads {
                 if thread.join().is_err() {
                     tracing::error!("a media thread has panicked");
@@ -167,11 +182,14 @@ impl Drop for Seat {
 impl Shared {
     fn start(self: &Arc<Self>) {
         let mut running = lock(&self.running);
-        if running.as_ref().is_some_and(|running| !running.stop.load(Ordering::Relaxed)) {
+        if running.as_ref().is_some_and(Running::goes_on) {
             return;
         }
         // Threads that are still ending hold the device: the new ones wait for them first.
-        let old = running.take().map(|running| running.threads).unwrap_or_default();
+        let old = running.take().map(|running| {
+            running.stop.store(true, Ordering::Relaxed);
+            running.threads
+        });
         let stop = Arc::new(AtomicBool::new(false));
         let slot = Arc::new(LatestSlot::new());
         let format = Arc::new(Mutex::new(None));
@@ -179,7 +197,7 @@ impl Shared {
             let (shared, stop, slot) = (Arc::clone(self), Arc::clone(&stop), Arc::clone(&slot));
             let format = Arc::clone(&format);
             move || {
-                old.into_iter().for_each(|thread| drop(thread.join()));
+                old.into_iter().flatten().for_each(|thread| drop(thread.join()));
                 shared.capture(&stop, &slot, &format);
                 slot.close();
             }

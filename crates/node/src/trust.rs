@@ -24,21 +24,23 @@ pub(crate) struct TrustKeeper {
 }
 
 impl TrustKeeper {
-    /// Starts the thread; also gives the lists as they are now, sealed if they cannot be read.
+    /// Starts the thread. Also gives the lists as they are now, sealed if they cannot be read, and
+    /// then why, in words.
     pub(crate) fn start(
         home: &Home,
         output: impl Fn(TrustOutput) + Send + 'static,
-    ) -> std::io::Result<(Self, TrustView)> {
+    ) -> std::io::Result<(Self, TrustView, Option<String>)> {
         let mut store = TrustStore::open(home);
-        let view = store.load().unwrap_or_else(|error| {
-            output(TrustOutput::Trouble(words(&error)));
-            TrustView::sealed()
-        });
+        let (view, trouble) = match store.load() {
+            Ok(view) => (view, None),
+            Err(error) => (TrustView::sealed(), Some(words(&error))),
+        };
+        let sealed = trouble.is_some();
         let (claims, received) = sync_channel(VIEWERS_PER_CAMERA_MAX);
         std::thread::Builder::new()
             .name("trust".to_owned())
-            .spawn(move || keep(&mut store, &received, &output))?;
-        Ok((Self { claims }, view))
+            .spawn(move || Keeper { store, output, sealed }.run(&received))?;
+        Ok((Self { claims }, view, trouble))
     }
 
     /// Decides who owns the cameras; the outcome comes as [`TrustInput::ClaimDone`].
@@ -51,45 +53,62 @@ impl TrustKeeper {
     }
 }
 
-fn keep(
-    store: &mut TrustStore,
-    claims: &Receiver<(DeviceId, String)>,
-    output: &impl Fn(TrustOutput),
-) {
-    loop {
-        match claims.recv_timeout(LOOK_EVERY) {
-            Ok((device, name)) => {
-                let outcome = store.claim(device, &name);
-                output(TrustOutput::Input(TrustInput::ClaimDone(settle(
-                    device, name, outcome, output,
-                ))));
-            }
-            Err(RecvTimeoutError::Timeout) => match store.poll_changed() {
-                None => {}
-                Some(Ok(view)) => output(TrustOutput::Input(TrustInput::Changed(view))),
-                Some(Err(error)) => {
-                    output(TrustOutput::Trouble(words(&error)));
-                    output(TrustOutput::Input(TrustInput::Changed(TrustView::sealed())));
-                }
-            },
-            Err(RecvTimeoutError::Disconnected) => return,
-        }
-    }
+/// The thread's state.
+struct Keeper<F> {
+    store: TrustStore,
+    output: F,
+    /// The last attempt failed: the mesh admits nobody until one succeeds.
+    sealed: bool,
 }
 
-fn settle(
-    device: DeviceId,
-    name: String,
-    outcome: Result<ClaimOutcome, TrustError>,
-    output: &impl Fn(TrustOutput),
-) -> Claim {
-    match outcome {
-        Ok(ClaimOutcome::Claimed(trust)) => Claim { device, name, won: true, trust },
-        Ok(ClaimOutcome::AlreadyOwned(trust)) => Claim { device, name, won: false, trust },
-        Err(error) => {
-            output(TrustOutput::Trouble(words(&error)));
-            Claim { device, name, won: false, trust: TrustView::sealed() }
+impl<F: Fn(TrustOutput)> Keeper<F> {
+    fn run(&mut self, claims: &Receiver<(DeviceId, String)>) {
+        loop {
+            match claims.recv_timeout(LOOK_EVERY) {
+                Ok((device, name)) => {
+                    let claim = self.claim(device, name);
+                    (self.output)(TrustOutput::Input(TrustInput::ClaimDone(claim)));
+                }
+                Err(RecvTimeoutError::Timeout) => self.look(),
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
         }
+    }
+
+    fn claim(&mut self, device: DeviceId, name: String) -> Claim {
+        match self.store.claim(device, &name) {
+            Ok(ClaimOutcome::Claimed(trust)) => Claim { device, name, won: true, trust },
+            Ok(ClaimOutcome::AlreadyOwned(trust)) => Claim { device, name, won: false, trust },
+            Err(error) => {
+                self.sealed = true;
+                (self.output)(TrustOutput::Trouble(words(&error)));
+                Claim { device, name, won: false, trust: TrustView::sealed() }
+            }
+        }
+    }
+
+    fn look(&mut self) {
+        let news = match self.store.poll_changed() {
+            // A file that could not be locked or written is tried again although it stands as it
+            // was.
+            None if self.sealed => self.store.probe(),
+            None => return,
+            Some(news) => news,
+        };
+        let view = match news {
+            Ok(view) => {
+                self.sealed = false;
+                view
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.sealed, true) {
+                    (self.output)(TrustOutput::Trouble(words(&error)));
+                    (self.output)(TrustOutput::Input(TrustInput::Changed(TrustView::sealed())));
+                }
+                return;
+            }
+        };
+        (self.output)(TrustOutput::Input(TrustInput::Changed(view)));
     }
 }
 

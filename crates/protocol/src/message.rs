@@ -87,6 +87,8 @@ pub enum Message {
         /// The verdict.
         state: Access,
     },
+    /// Somebody at the sender wants to watch and was told to wait: ask a person.
+    AccessRequest,
     /// The watching side wants a camera (receive-only SDP offer, RFC 8829).
     Offer {
         /// Allocated by the watching side.

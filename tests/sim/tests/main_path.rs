@@ -1,8 +1,10 @@
 //! The main path on virtual time: find, connect, lose, find again.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use lanlens_model::{Access, AccessMode, Command, Event, TileState};
+use lanlens_model::limits::CAMERAS_MAX;
+use lanlens_model::{Access, AccessMode, CameraId, Command, DeviceId, Event, NodeId, TileState};
 use lanlens_protocol::DiscoveryEvent;
 use lanlens_sim::World;
 
@@ -215,6 +217,7 @@ fn the_first_viewer_claims_and_the_second_waits_without_a_picture() {
     let waits = |e: &Event| matches!(e, Event::Access { state: Access::Pending, .. });
     assert_eq!(count(&world, second, waits), 1);
     assert_eq!(count(&world, camera, |e| matches!(e, Event::Claimed { .. })), 1);
+    assert_eq!(count(&world, camera, |e| matches!(e, Event::AccessRequest { .. })), 1);
 }
 
 #[test]
@@ -243,5 +246,65 @@ fn looking_without_watching_claims_nothing() {
     world.command(lister, Command::Watch(lanlens_model::Selection::None));
     world.run(SECOND * 30);
     assert_eq!(world.tile(lister, camera), Some(TileState::Idle));
+    assert_eq!(count(&world, camera, |e| matches!(e, Event::AccessRequest { .. })), 0);
     assert_eq!(count(&world, camera, |e| matches!(e, Event::Claimed { .. })), 0);
+}
+
+#[test]
+fn a_forged_later_start_costs_one_dial_and_no_picture() {
+    let mut world = World::new(13);
+    let (camera, viewer) = (world.camera("kitchen"), world.viewer());
+    world.start(camera);
+    world.start(viewer);
+    world.run(SECOND * 5);
+    let before = world.dials(viewer).len();
+    let DiscoveryEvent::Resolved { mut txt, addresses, .. } = world.announcement(camera) else {
+        panic!("an announcement");
+    };
+    txt.epoch.0 += 1000;
+    let instance = "forged".to_owned();
+    world.inject(viewer, DiscoveryEvent::Resolved { instance, txt, addresses });
+    world.run(SECOND * 60);
+    assert!(world.dials(viewer).len() - before <= 2, "{:?}", &world.dials(viewer)[before..]);
+    assert!(world.is_live(viewer, camera));
+}
+
+#[test]
+fn forged_announcements_never_lock_out_a_camera_that_proves_itself() {
+    let mut world = World::new(14);
+    let (camera, viewer) = (world.camera("kitchen"), world.viewer());
+    world.start(viewer);
+    let DiscoveryEvent::Resolved { txt, .. } = world.announcement(camera) else {
+        panic!("an announcement");
+    };
+    for n in 0..1000u32 {
+        let device = DeviceId::from_spki(&n.to_be_bytes());
+        let mut txt = txt.clone();
+        txt.node = NodeId::new(device, "x");
+        txt.camera = Some(CameraId::new(device, "x"));
+        let addresses = vec![SocketAddr::from(([10, 9, 9, 9], 20_000))];
+        let instance = format!("forged-{n}");
+        world.inject(viewer, DiscoveryEvent::Resolved { instance, txt, addresses });
+    }
+    world.run(SECOND * 5);
+    assert!(world.snapshot(viewer).cameras.len() <= CAMERAS_MAX);
+    assert!(world.snapshot(viewer).cameras_over_limit > 0);
+    world.start(camera);
+    assert!(world.run_until(SECOND * 5, |w| w.is_live(viewer, camera)).is_some());
+}
+
+#[test]
+fn a_camera_that_restarts_behind_its_firewall_is_welcomed_at_once() {
+    let mut world = World::new(15);
+    let (camera, viewer) = (world.camera("kitchen"), world.viewer());
+    world.spec_mut(camera).firewalled = true;
+    world.start(camera);
+    world.start(viewer);
+    world.run(SECOND * 5);
+    world.kill(camera);
+    world.start(camera);
+    world.run(SECOND * 2);
+    assert!(world.is_live(viewer, camera));
+    assert_eq!(count(&world, camera, |e| matches!(e, Event::PeerRefused { .. })), 0);
+    assert_eq!(count(&world, viewer, |e| matches!(e, Event::PeerRefused { .. })), 0);
 }

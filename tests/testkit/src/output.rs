@@ -18,8 +18,10 @@ const EVENTS_MAX: usize = 100_000;
 const LOG_LINES_MAX: usize = 2_000;
 /// Of those, shown with a failure.
 const LOG_LINES_SHOWN: usize = 60;
-/// Events shown with a failure.
-const EVENTS_SHOWN: usize = 30;
+/// Events shown with a failure, `stats` apart: they come every second and would push out the rest.
+const EVENTS_SHOWN: usize = 60;
+/// `stats` shown with a failure.
+const STATS_SHOWN: usize = 4;
 
 /// One line of standard output. Reads like the JSON value it holds: `event["fps"]`.
 #[derive(Debug, Clone)]
@@ -182,7 +184,16 @@ impl Output {
     pub(crate) fn tail(&self) -> String {
         let said = self.said();
         let mut text = String::from("  its last events:\n");
-        for event in said.events.iter().skip(said.events.len().saturating_sub(EVENTS_SHOWN)) {
+        let (mut events, mut stats) = (EVENTS_SHOWN, STATS_SHOWN);
+        let mut shown: Vec<&Event> = Vec::new();
+        for event in said.events.iter().rev() {
+            let left = if event.is("stats") { &mut stats } else { &mut events };
+            if *left > 0 {
+                *left -= 1;
+                shown.push(event);
+            }
+        }
+        for event in shown.iter().rev() {
             text.push_str(&format!("    {}\n", event.value));
         }
         text.push_str("  its last log lines:\n");
