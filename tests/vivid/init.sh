@@ -1,4 +1,5 @@
 #!/bin/busybox sh
+# shellcheck shell=dash
 # The whole user space of the virtual machine: loads the virtual camera, looks at it with `grab`,
 # and sends what it saw through the second serial port. run.sh reads and judges it.
 

@@ -103,6 +103,8 @@ struct Contents {
     keyframe: bool,
     /// A slice of any picture.
     picture: bool,
+    /// Pictures that begin in it.
+    pictures: usize,
     /// Any parameter set.
     parameters: bool,
     sps: Option<Sps>,
@@ -130,11 +132,28 @@ impl Contents {
                 Some(NalKind::Pps) => contents.parameters = true,
                 Some(NalKind::Slice) => contents.picture = true,
                 Some(NalKind::Idr) => (contents.picture, contents.keyframe) = (true, true),
+                Some(NalKind::Other(2..=4 | 19..=21)) => {
+                    return Err(DecodeError::Refused(
+                        "it holds slices of an extension that is not decoded here".to_owned(),
+                    ));
+                }
                 _ => {}
+            }
+            contents.pictures += usize::from(begins_picture(nal));
+            if contents.pictures > 1 {
+                // The codec would decode them all, one picture's time each.
+                return Err(DecodeError::Refused("it holds more than one picture".to_owned()));
             }
         }
         Ok(contents)
     }
+}
+
+/// Whether a slice is the first of its picture: `first_mb_in_slice`, the first value of the slice
+/// header (ITU-T H.264 section 7.3.3), is 0, which Exp-Golomb writes as a single 1 bit.
+fn begins_picture(nal: &[u8]) -> bool {
+    matches!(nal_kind(nal), Some(NalKind::Slice | NalKind::Idr))
+        && nal.get(1).is_some_and(|byte| byte & 0x80 != 0)
 }
 
 fn native() -> Result<NativeDecoder, DecoderStartError> {

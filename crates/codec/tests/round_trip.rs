@@ -353,3 +353,15 @@ fn the_decoder_survives_broken_units_and_recovers_at_a_keyframe() {
         }
     }
 }
+
+#[test]
+fn a_unit_with_more_than_one_picture_is_refused_and_the_next_keyframe_heals() {
+    let (mut film, mut encoder) = (Film::new(320, 180), encoder(500));
+    let mut decoder = H264Decoder::new().unwrap();
+    let first = encoded(&mut encoder, &mut film, true);
+    let second = encoded(&mut encoder, &mut film, false);
+    let mut both = first.clone();
+    both.data = [&first.data[..], &second.data[..]].concat().into();
+    assert!(matches!(decoder.decode(&both), Err(DecodeError::Refused(_))));
+    decoded(&mut decoder, &first);
+}

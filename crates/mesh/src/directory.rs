@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use lanlens_model::limits::{
     ADDRESSES_PER_NODE_MAX, CAMERAS_MAX, NODES_MAX, OFFLINE_KEPT, PORT_MIN,
 };
-use lanlens_model::{Access, CameraId, Epoch, Event, LostReason, NodeId, Role};
+use lanlens_model::{Access, CameraId, DeviceId, Epoch, Event, LostReason, NodeId, Role};
 use lanlens_protocol::Txt;
 
 use crate::backoff::Backoff;
@@ -49,7 +49,7 @@ pub(crate) struct Node {
     pub(crate) link: Option<LinkId>,
     pub(crate) dialing: Option<DialId>,
     pub(crate) backoff: Backoff,
-    /// What it said we may do with its cameras.
+    /// What it said we may do with its cameras; `None` where it has none.
     pub(crate) access: Option<Access>,
     /// The link on which it was asked for leave.
     pub(crate) asked: Option<LinkId>,
@@ -115,11 +115,13 @@ impl Node {
         }
     }
 
-    /// Every known address, the proven one first, at most [`ADDRESSES_PER_NODE_MAX`].
+    /// Every known address, at most [`ADDRESSES_PER_NODE_MAX`]: the proven one first, those where
+    /// somebody else answered last.
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
         let announced = self.instances.values().flat_map(|instance| instance.addresses.iter());
+        let (wrong, good): (Vec<_>, Vec<_>) = announced.partition(|a| self.wrong.contains(a));
         let mut all: Vec<SocketAddr> = Vec::new();
-        for address in self.proven.iter().chain(announced) {
+        for address in self.proven.iter().chain(good).chain(wrong) {
             if !all.contains(address) && all.len() < ADDRESSES_PER_NODE_MAX {
                 all.push(*address);
             }
@@ -298,7 +300,8 @@ impl Mesh {
             .clone()
             .find(|(_, camera)| camera.offline_since.is_some())
             .or_else(|| cameras.find(|(_, c)| for_proven && !c.told && !c.ever_live))
-            .map(|(id, _)| *id);
+            .map(|(id, _)| *id)
+            .or_else(|| self.of_the_greediest_device().filter(|_| for_proven));
         let Some(victim) = victim else { return false };
         let was_listed = self.directory.cameras.get(&victim).is_some_and(|camera| camera.listed);
         self.close_watch_of(victim);
@@ -307,6 +310,16 @@ impl Mesh {
             self.emit(Event::Gone { camera: victim, reason: LostReason::Expired });
         }
         true
+    }
+
+    /// A camera that never showed anything, of the device that lists the most such.
+    fn of_the_greediest_device(&self) -> Option<CameraId> {
+        let mut silent: BTreeMap<DeviceId, Vec<CameraId>> = BTreeMap::new();
+        for (id, _) in self.directory.cameras.iter().filter(|(_, camera)| !camera.ever_live) {
+            silent.entry(id.device()).or_default().push(*id);
+        }
+        let greediest = silent.into_values().max_by_key(Vec::len)?;
+        greediest.first().copied().filter(|_| greediest.len() > 1)
     }
 
     fn forget_camera(&mut self, id: CameraId) {
@@ -396,14 +409,16 @@ impl Mesh {
 
     pub(crate) fn dial_what_is_due(&mut self) {
         let now = self.now;
-        let due: Vec<NodeId> = self
+        let mut due: Vec<(bool, Instant, NodeId)> = self
             .directory
             .nodes
             .iter()
             .filter(|(id, node)| self.wants_link(**id, node) && node.backoff.due() <= now)
-            .map(|(id, _)| *id)
+            .map(|(id, node)| (node.proven.is_none(), node.backoff.due(), *id))
             .collect();
-        for id in due {
+        // Who has proven itself before goes before hearsay, then who waits longest.
+        due.sort_unstable();
+        for (_, _, id) in due.into_iter().take(self.links.free_dials()) {
             let dial = self.links.new_dial(crate::links::Target::Node(id));
             let Some(node) = self.directory.nodes.get_mut(&id) else { continue };
             node.dialing = Some(dial);
@@ -418,7 +433,7 @@ impl Mesh {
             .filter(|(_, typed)| self.wants_typed(typed) && typed.backoff.due() <= now)
             .map(|(address, _)| *address)
             .collect();
-        for address in typed {
+        for address in typed.into_iter().take(self.links.free_dials()) {
             let dial = self.links.new_dial(crate::links::Target::Typed(address));
             let Some(typed) = self.directory.typed.get_mut(&address) else { continue };
             typed.dialing = Some(dial);
@@ -428,6 +443,10 @@ impl Mesh {
     }
 
     pub(crate) fn next_dial_due(&self) -> Option<Instant> {
+        if self.links.free_dials() == 0 {
+            // The end of an attempt is an input of its own.
+            return None;
+        }
         let nodes = self.directory.nodes.iter().filter(|(id, node)| self.wants_link(**id, node));
         let typed = self.directory.typed.values().filter(|typed| self.wants_typed(typed));
         nodes

@@ -1,6 +1,6 @@
 //! The first message on a link: who we are, who they are, and which of two links stays.
 
-use lanlens_model::limits::{CAMERAS_MAX, UNKNOWN_LINKS_MAX};
+use lanlens_model::limits::{CAMERAS_MAX, UNKNOWN_LINKS_MAX, UNKNOWN_LINKS_PER_DEVICE_MAX};
 use lanlens_model::{Access, DeviceId, NodeId};
 use lanlens_protocol::{ErrorCode, Greeting, Message, OfferedCamera, VERSION};
 
@@ -144,14 +144,17 @@ impl Mesh {
             false => !has_cameras,
         };
         let linked = self.links.open.values().filter_map(|link| Some((link.device, link.node()?)));
-        let (mut strangers, mut cameras) = (0, 0);
+        let (mut strangers, mut of_device, mut cameras) = (0, 0, 0);
         for (device, node) in linked {
             let has_cameras = self.directory.nodes.get(&node).is_some_and(|n| n.access.is_some());
-            strangers += usize::from(is_stranger(device, has_cameras));
+            let stranger = is_stranger(device, has_cameras);
+            strangers += usize::from(stranger);
+            of_device += usize::from(stranger && device == greeting.device);
             cameras += usize::from(has_cameras);
         }
         let has_cameras = !greeting.cameras.is_empty();
-        (is_stranger(greeting.device, has_cameras) && strangers >= UNKNOWN_LINKS_MAX)
+        let full = strangers >= UNKNOWN_LINKS_MAX || of_device >= UNKNOWN_LINKS_PER_DEVICE_MAX;
+        (is_stranger(greeting.device, has_cameras) && full)
             || (has_cameras && cameras >= CAMERAS_MAX)
     }
 }
@@ -163,6 +166,9 @@ fn check(greeting: &Greeting, proven: DeviceId) -> Result<(), &'static str> {
     }
     if greeting.cameras.iter().any(|camera| camera.id.device() != proven) {
         return Err("the greeting offers a camera of another device");
+    }
+    if greeting.access.is_some() == greeting.cameras.is_empty() {
+        return Err("a greeting tells what may be done with its cameras, and only then");
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use lanlens_model::limits::{ADDRESSES_PER_NODE_MAX, HANDSHAKE_TIMEOUT, SESSION_RESUME};
+use lanlens_model::limits::{ADDRESSES_PER_NODE_MAX, DIALS_MAX, HANDSHAKE_TIMEOUT, SESSION_RESUME};
 use lanlens_model::{Access, DeviceId, Event, NodeId};
 use lanlens_protocol::{ErrorCode, Message};
 
@@ -58,6 +58,11 @@ impl Links {
         let dial = DialId(self.last_dial);
         self.dials.insert(dial, target);
         dial
+    }
+
+    /// How many more attempts may be under way.
+    pub(crate) fn free_dials(&self) -> usize {
+        DIALS_MAX.saturating_sub(self.dials.len())
     }
 
     pub(crate) fn next_due(&self) -> Option<Instant> {
@@ -195,7 +200,12 @@ impl Mesh {
             Message::Hello(_) | Message::Welcome(_) => {
                 self.refuse_link(id, ErrorCode::Order, "a second greeting");
             }
-            Message::Access { state } => self.on_access(node, state),
+            Message::Access { state } => {
+                let known = self.directory.nodes.get(&node).and_then(|node| node.access);
+                if known != Some(state) {
+                    self.on_access(node, state);
+                }
+            }
             Message::Offer { session, camera, layer, sdp } => {
                 self.on_offer(id, node, session, camera, layer, sdp);
             }

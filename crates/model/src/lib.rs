@@ -8,6 +8,7 @@ mod command;
 mod event;
 mod id;
 pub mod limits;
+mod net;
 mod snapshot;
 mod stats;
 mod trust;
@@ -18,6 +19,7 @@ pub use camera::{
 pub use command::{Command, Selection};
 pub use event::{Event, LostReason};
 pub use id::{CameraId, DeviceId, Epoch, IdError, NodeId, SessionId};
+pub use net::is_on_local_network;
 pub use snapshot::{CameraView, LocalCamera, PeerView, Snapshot, TileState, WatcherView};
 pub use stats::{CameraStats, LayerStats, Percentiles, StreamStats};
 pub use trust::TrustView;

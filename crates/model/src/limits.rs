@@ -66,6 +66,10 @@ pub const INSTANCES_PER_ADDRESS_MAX: usize = 64;
 pub const PORT_MIN: u16 = 1024;
 /// Addresses kept of one node.
 pub const ADDRESSES_PER_NODE_MAX: usize = 16;
+/// Dial attempts under way at once.
+pub const DIALS_MAX: usize = 24;
+/// Links of one device that may not watch here.
+pub const UNKNOWN_LINKS_PER_DEVICE_MAX: usize = 4;
 /// Cameras of one node.
 pub const CAMERAS_PER_NODE_MAX: usize = 64;
 

@@ -1,14 +1,15 @@
 //! Links as tasks: dialing, running, and the way to each one's queue.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use lanlens_discovery::interfaces;
 use lanlens_identity::Identity;
 use lanlens_mesh::{DialFailure, DialId, LinkEnd, LinkId, LinkInput};
-use lanlens_model::DeviceId;
 use lanlens_model::limits::LINK_QUEUE_MAX;
+use lanlens_model::{DeviceId, is_on_local_network};
 use lanlens_protocol::Message;
 use lanlens_signaling::{CloseReason, DialError, Link, LinkEvent, dial};
 use tokio::sync::mpsc;
@@ -50,13 +51,18 @@ impl Links {
         Self { identity, clocks, inputs, tasks, cancel, open: HashMap::new(), last: 0 }
     }
 
-    /// Races the addresses in a task of its own.
+    /// Races the addresses in a task of its own. Announced ones only on the local network: anyone
+    /// can announce anything.
     pub(crate) fn dial(
         &self,
         attempt: DialId,
-        addresses: Vec<SocketAddr>,
+        mut addresses: Vec<SocketAddr>,
         expect: Option<DeviceId>,
     ) {
+        if expect.is_some() {
+            let local = local_ips();
+            addresses.retain(|address| is_on_local_network(address.ip(), &local));
+        }
         let (identity, inputs) = (self.identity.clone(), self.inputs.clone());
         let cancel = self.cancel.clone();
         self.tasks.spawn(async move {
@@ -106,6 +112,18 @@ impl Links {
     pub(crate) fn close(&mut self, id: LinkId) {
         self.open.remove(&id);
     }
+}
+
+/// Whether a peer may be talked to that has dialed us from there.
+pub(crate) fn may_dial_in(remote: SocketAddr) -> bool {
+    is_on_local_network(remote.ip().to_canonical(), &local_ips())
+}
+
+/// This machine's own addresses, loopback too: programs of one machine talk to each other.
+fn local_ips() -> Vec<IpAddr> {
+    let listed = interfaces::local_addresses(&[]).unwrap_or_default();
+    let loopback = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+    listed.into_iter().map(|address| address.ip).chain(loopback).collect()
 }
 
 async fn pass_on(

@@ -12,7 +12,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::links::Links;
+use crate::links::{Links, may_dial_in};
 use crate::screens::Screens;
 use crate::sessions::{SessionCommand, Sessions};
 use crate::studio::Studio;
@@ -70,7 +70,7 @@ impl NodeLoop {
                 Some(event) = inlets.discovery.recv() => {
                     self.mesh.handle_discovery(event, Instant::now());
                 }
-                Some(link) = inlets.accepted.recv() => self.on_link(link, None),
+                Some(link) = inlets.accepted.recv() => self.on_accepted(link),
                 Some(refusal) = inlets.refused.recv() => self.emit(Event::PeerRefused {
                     address: refusal.address.to_string(),
                     reason: refusal.reason,
@@ -95,6 +95,14 @@ impl NodeLoop {
             Input::Trust(input) => self.mesh.handle_trust(input, now),
             Input::Trouble(message) => self.emit(Event::Error { message }),
         }
+    }
+
+    fn on_accepted(&mut self, link: Link) {
+        if may_dial_in(link.remote) {
+            return self.on_link(link, None);
+        }
+        let reason = "it is not on the local network".to_owned();
+        self.emit(Event::PeerRefused { address: link.remote.to_string(), reason });
     }
 
     fn on_link(&mut self, link: Link, dial: Option<DialId>) {

@@ -146,9 +146,11 @@ impl Watch {
         cancel: CancellationToken,
     ) {
         let (events, mut received) = mpsc::channel(SESSION_EVENTS_MAX);
-        let subscriber = match Subscriber::start(self.rtc.clone(), on_unit, events).await {
-            Ok(subscriber) => subscriber,
-            Err(error) => {
+        let start = Subscriber::start(self.rtc.clone(), on_unit, events);
+        let subscriber = match cancel.run_until_cancelled(start).await {
+            None => return,
+            Some(Ok(subscriber)) => subscriber,
+            Some(Err(error)) => {
                 tracing::warn!(%error, "a media session could not start");
                 return fail(&self.inputs, self.handle, error.to_string()).await;
             }
@@ -212,14 +214,15 @@ impl Serve {
         let (seat, units) = self.studio.reserve();
         let studio = self.studio.clone();
         let on_keyframe = move || studio.request_keyframe();
-        let publisher =
-            match Publisher::start(self.rtc.clone(), offer, units, on_keyframe, events).await {
-                Ok(publisher) => publisher,
-                Err(error) => {
-                    tracing::warn!(%error, "a media session could not start");
-                    return fail(&self.inputs, self.handle, error.to_string()).await;
-                }
-            };
+        let start = Publisher::start(self.rtc.clone(), offer, units, on_keyframe, events);
+        let publisher = match cancel.run_until_cancelled(start).await {
+            None => return,
+            Some(Ok(publisher)) => publisher,
+            Some(Err(error)) => {
+                tracing::warn!(%error, "a media session could not start");
+                return fail(&self.inputs, self.handle, error.to_string()).await;
+            }
+        };
         // Not before the offer has proved to make sense: nonsense must not wake the camera.
         seat.take();
         loop {

@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 
-use lanlens_model::limits;
+use lanlens_model::{is_on_local_network, limits};
 
 /// Why a candidate was left out; for logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -57,29 +57,14 @@ pub(crate) fn admit(candidate: &str, local: &[IpAddr]) -> Result<(), Refused> {
     if port < limits::PORT_MIN {
         return Err(Refused::Port);
     }
-    if is_reachable(address, local) { Ok(()) } else { Err(Refused::NotLocal) }
+    if is_media_path(address, local) { Ok(()) } else { Err(Refused::NotLocal) }
 }
 
-/// Private, IPv4 link-local, loopback if we use it ourselves, or sharing a prefix with us. IPv6
-/// link-local is not: without its scope id nothing could be sent there.
-fn is_reachable(address: IpAddr, local: &[IpAddr]) -> bool {
-    match address {
-        IpAddr::V4(v4) if v4.is_loopback() => local.iter().any(IpAddr::is_loopback),
-        IpAddr::V4(v4) if v4.is_multicast() || v4.is_broadcast() || v4.is_unspecified() => false,
-        IpAddr::V4(v4) if v4.is_private() || v4.is_link_local() => true,
-        IpAddr::V4(v4) => local.iter().any(|ours| match ours {
-            IpAddr::V4(ours) => ours.octets()[..3] == v4.octets()[..3],
-            IpAddr::V6(_) => false,
-        }),
-        IpAddr::V6(v6) if v6.is_loopback() => local.iter().any(IpAddr::is_loopback),
-        IpAddr::V6(v6) if v6.is_multicast() || v6.is_unspecified() => false,
-        IpAddr::V6(v6) if v6.is_unicast_link_local() || v6.to_ipv4_mapped().is_some() => false,
-        IpAddr::V6(v6) if v6.is_unique_local() => true,
-        IpAddr::V6(v6) => local.iter().any(|ours| match ours {
-            IpAddr::V6(ours) => ours.segments()[..4] == v6.segments()[..4],
-            IpAddr::V4(_) => false,
-        }),
-    }
+/// On the local network, and not IPv6 link-local: the stack loses the scope id without which nothing
+/// can be sent there.
+fn is_media_path(address: IpAddr, local: &[IpAddr]) -> bool {
+    let scoped = matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local());
+    !scoped && is_on_local_network(address, local)
 }
 
 #[cfg(test)]

@@ -24,6 +24,9 @@ pub(crate) fn check(sdp: &str, local: &[IpAddr]) -> Result<Checked, DescriptionE
     if sdp.len() > limits::SDP_BYTES_MAX {
         return Err(DescriptionError::TooLong(sdp.len()));
     }
+    if !sdp.lines().all(is_plain) {
+        return Err(DescriptionError::Malformed("a line is not `x=value`".to_owned()));
+    }
     let media = sdp.lines().filter(|line| line.starts_with("m=")).count();
     if media > limits::SDP_MEDIA_MAX {
         return Err(DescriptionError::TooManyMedia(media));
@@ -45,6 +48,22 @@ pub(crate) fn check(sdp: &str, local: &[IpAddr]) -> Result<Checked, DescriptionE
         clean.push_str("\r\n");
     }
     Ok(Checked { sdp: clean, candidates })
+}
+
+/// Whether a line is read by the stack as it is read here: the stack forgives spaces and stray
+/// carriage returns, behind which a candidate could pass unseen.
+fn is_plain(line: &str) -> bool {
+    if line.is_empty() {
+        return true;
+    }
+    if line.bytes().any(|byte| byte.is_ascii_control()) {
+        return false;
+    }
+    match line.as_bytes() {
+        [b'a' | b'm', b'=', first, ..] => !first.is_ascii_whitespace(),
+        [b'a'..=b'z', b'=', ..] => true,
+        _ => false,
+    }
 }
 
 /// Leaves only these candidates in our own description, each as `candidate:…`. The stack writes each
@@ -91,6 +110,23 @@ mod tests {
     }
 
     #[test]
+    fn a_candidate_cannot_hide_from_the_filter() {
+        let hidden = "candidate:1 1 udp 1 8.8.8.8 17480 typ host";
+        for line in [
+            format!("a= {hidden}"),
+            format!("a=\t{hidden}"),
+            format!(" a={hidden}"),
+            format!("\ra={hidden}"),
+            format!("a=x\ra={hidden}"),
+            format!("A={hidden}"),
+            format!("a ={hidden}"),
+        ] {
+            let sdp = format!("v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 102\r\n{line}\r\n");
+            assert!(matches!(check(&sdp, &[]), Err(DescriptionError::Malformed(_))), "{line:?}");
+        }
+    }
+
+    #[test]
     fn only_baseline_in_packetization_mode_1_is_ours() {
         let ours = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f";
         assert!(is_baseline_mode_1(ours));
@@ -127,7 +163,7 @@ mod tests {
             Err(DescriptionError::TooManyCandidates(limits::CANDIDATES_MAX + 1))
         );
 
-        assert!(check(&"x".repeat(limits::SDP_BYTES_MAX), &[]).is_ok());
+        assert!(check(&format!("s={}", "x".repeat(limits::SDP_BYTES_MAX - 2)), &[]).is_ok());
         assert_eq!(
             check(&"x".repeat(limits::SDP_BYTES_MAX + 1), &[]),
             Err(DescriptionError::TooLong(limits::SDP_BYTES_MAX + 1))

@@ -4,6 +4,18 @@
 //! [`WatchApp`]), reading their events, and a hand-made peer for what no program of ours would
 //! ever send ([`peer`]). Knows the contract and `docs/protocol.md`; of the product's code it uses
 //! only the ids.
+//!
+//! The programs must have been built (`cargo build --release`); the tests need root for their
+//! namespaces. What they measure is printed beside its target; with these variables they do more:
+//!
+//! | variable | effect |
+//! |---|---|
+//! | `LANLENS_FIGURES=FILE` | appends every figure to the file |
+//! | `LANLENS_STRICT=1` | asserts the targets themselves: for a quiet machine |
+//! | `LANLENS_ARTIFACTS=DIR` | keeps screenshots there |
+//! | `LANLENS_BIN_DIR=DIR` | takes the programs from there |
+//! | `LANLENS_E2E_LOG=debug` | `RUST_LOG` of the programs; shown with a failure |
+//! | `CI=true` | what would be skipped fails
 
 mod camera;
 pub mod impostor;
