@@ -412,9 +412,18 @@ impl Mesh {
         for handle in self.watched_of(node) {
             let Some(session) = self.watching.sessions.get_mut(&handle) else { continue };
             session.orphan_until = Some(until);
-            if !session.has_pictures() {
-                self.end_watch(handle, LostReason::Unreachable);
-            }
+            self.end_without_pictures(handle);
+        }
+    }
+
+    /// A session that lost its link before it showed anything has lost nothing that anyone saw: it
+    /// begins again without a word. One whose pictures have stalled ends as unreachable.
+    fn end_without_pictures(&mut self, handle: SessionHandle) {
+        let Some(session) = self.watching.sessions.get(&handle) else { return };
+        if !session.shown {
+            self.close_watch_of(session.camera);
+        } else if session.stalled.is_some() {
+            self.end_watch(handle, LostReason::Unreachable);
         }
     }
 
@@ -425,6 +434,7 @@ impl Mesh {
             if held_by_peer.contains(&session.wire) {
                 session.orphan_until = None;
             } else {
+                self.end_without_pictures(handle);
                 self.end_watch(handle, LostReason::Unreachable);
             }
         }
