@@ -101,7 +101,7 @@ pub(crate) async fn run(args: WatchArgs, begin: Instant) -> Result<u8> {
     if !found {
         match snapshot.cameras.len() {
             0 => eprintln!("{NO_CAMERA}"),
-            n => eprintln!("none of the {n} cameras here has that name; `lanlens list` shows them"),
+            _ => eprintln!("no camera here has that name; `lanlens list` shows those that are"),
         }
         return Ok(EXIT_NOTHING_FOUND);
     }

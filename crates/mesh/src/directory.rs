@@ -180,13 +180,16 @@ impl Mesh {
             camera: txt.camera,
             epoch: txt.epoch,
         };
+        let before = node.addresses();
         node.instances.insert(instance.clone(), entry);
+        let moved = node.addresses() != before;
         node.left = None;
         if node.link.is_none() {
             node.role = txt.role;
             node.epoch = txt.epoch;
             node.name.clone_from(&txt.name);
         }
+        self.changed |= moved;
         self.directory.instances.insert(instance, txt.node);
         if let Some(node) = self.directory.nodes.get_mut(&txt.node) {
             // A sign of life; the first dial of a camera keeps its head start for the viewer.
@@ -203,6 +206,7 @@ impl Mesh {
         let Some(id) = self.directory.instances.remove(instance) else { return };
         if let Some(node) = self.directory.nodes.get_mut(&id) {
             node.instances.remove(instance);
+            self.changed = true;
         }
     }
 

@@ -15,7 +15,7 @@
 //! | `LANLENS_ARTIFACTS=DIR` | keeps screenshots there |
 //! | `LANLENS_BIN_DIR=DIR` | takes the programs from there |
 //! | `LANLENS_E2E_LOG=debug` | `RUST_LOG` of the programs; shown with a failure |
-//! | `CI=true` | what would be skipped fails
+//! | `CI=true` | what would be skipped fails |
 
 mod camera;
 pub mod impostor;

@@ -275,6 +275,11 @@ impl World {
         self.hosts[id].mesh.as_ref().map(Mesh::snapshot).unwrap_or_default()
     }
 
+    /// Whether a host's snapshot may have changed since this was last asked.
+    pub fn take_changed(&mut self, id: HostId) -> bool {
+        self.hosts[id].mesh.as_mut().is_some_and(Mesh::take_changed)
+    }
+
     /// The state of a camera's tile at a viewer.
     pub fn tile(&self, viewer: HostId, camera: HostId) -> Option<TileState> {
         let id = self.hosts[camera].camera?;

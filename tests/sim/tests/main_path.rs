@@ -133,6 +133,26 @@ fn a_new_address_is_followed() {
 }
 
 #[test]
+fn an_address_that_is_heard_after_the_link_stands_is_shown() {
+    let mut world = World::new(16);
+    let (camera, viewer) = (world.camera("kitchen"), world.viewer());
+    world.start(viewer);
+    world.multicast = false;
+    world.start(camera);
+    let viewer_address = world.address_of(viewer);
+    world.command(camera, Command::AddPeer(viewer_address));
+    world.run(SECOND);
+    let id = world.camera_of(camera).unwrap();
+    assert!(world.snapshot(viewer).cameras[&id].addresses.is_empty());
+    world.take_changed(viewer);
+    let announcement = world.announcement(camera);
+    world.inject(viewer, announcement);
+    world.run(Duration::from_millis(1));
+    assert!(world.take_changed(viewer));
+    assert_eq!(world.snapshot(viewer).cameras[&id].addresses, [world.address_of(camera)]);
+}
+
+#[test]
 fn redials_are_bounded_and_spread() {
     let first_redials = (0..20).map(|seed| {
         let mut world = World::new(seed);
