@@ -22,7 +22,7 @@ window_packages=(
 # Tests: a screen without a screen, networks without a network, other makers' mDNS, fonts for names
 # in any script, a reader of these scripts. The last line boots a virtual camera in a virtual machine.
 test_packages=(
-  xvfb xdotool imagemagick
+  xvfb
   iproute2 iptables nftables iputils-ping procps
   avahi-daemon avahi-utils python3-zeroconf
   fonts-noto-cjk shellcheck

@@ -21,7 +21,7 @@ use crate::{Action, ById, Mesh};
 
 /// A camera waits this long (and up to as much again) before it dials a viewer, because the viewer
 /// dials at once: two links at the same time are only needed where a firewall stops the viewer's.
-const CAMERA_DIALS_AFTER: Duration = Duration::from_millis(300);
+const CAMERA_DIALS_AFTER: Duration = Duration::from_millis(200);
 
 /// Echoes of announcements from before a goodbye are told from a new start for this long.
 const GOODBYE_REMEMBERED: Duration = Duration::from_secs(10);

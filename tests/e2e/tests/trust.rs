@@ -26,6 +26,7 @@ fn a_second_unknown_device_waits_and_gets_no_packet_of_video() -> Result<()> {
     owner.wait_first_frame(camera.id())?;
     camera.program.wait("the claim", START_LIMIT, |event| event.is("claimed"))?;
 
+    one.count_udp()?;
     two.count_udp()?;
     let mark = owner.program.mark();
     let stranger = WatchApp::new(&two).start()?;
@@ -34,6 +35,7 @@ fn a_second_unknown_device_waits_and_gets_no_packet_of_video() -> Result<()> {
     })?;
     std::thread::sleep(Duration::from_secs(4));
     assert_eq!(two.udp_received()?, 0, "no packet of video reaches the stranger");
+    assert!(one.udp_received()? > 100, "the meter counts what the owner gets");
     let pictures = stranger.program.events().iter().any(|e| e.is("first_frame") || e.is("live"));
     stranger.program.check(!pictures, "a stranger sees pictures")?;
     let stats = camera.wait_stats("stats", START_LIMIT, |_| true)?;
