@@ -9,7 +9,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 help:
 	@echo 'make demo    two cameras and the viewer on this machine'
 	@echo 'make test    everything that a change must pass'
-	@echo 'make figures the end-to-end tests with their targets asserted, for a quiet machine'
+	@echo 'make figures the end-to-end tests with their targets asserted: as root, on a quiet machine'
 	@echo 'make lint    formatting and clippy'
 	@echo 'make fmt     format the code'
 	@echo 'make doc     the API documentation, for people who work on Lanlens'
@@ -24,6 +24,7 @@ test:
 	scripts/test.sh
 
 figures:
+	$(CARGO) build --release --locked
 	LANLENS_STRICT=1 $(CARGO) nextest run --release --locked -p lanlens-e2e --no-fail-fast --no-capture
 
 # With --release, clippy shares the C and C++ libraries and every macro with the tests' build.

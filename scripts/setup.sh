@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 source scripts/common.sh
 
 # nasm gives OpenH264 and libjpeg-turbo their SIMD code: without it the build succeeds, but encodes
-# at a third of the speed. libclang is for the V4L2 bindings.
+# at a fraction of the speed. libclang is for the V4L2 bindings.
 build_packages=(build-essential ca-certificates clang cmake libclang-dev nasm pkg-config)
 
 # The window: X11 or Wayland, OpenGL or Vulkan.

@@ -206,7 +206,7 @@ fn native_config(config: &EncoderConfig, shape: Shape) -> NativeConfig {
         .usage_type(UsageType::CameraVideoRealTime)
         .rate_control_mode(RateControlMode::Bitrate)
         .bitrate(BitRate::from_bps(config.bitrate_kbps * 1000))
-        // Not optional: left at 0, the bitrate overshoots sixfold.
+        // Not optional: left at 0, the bitrate overshoots by far.
         .max_frame_rate(FrameRate::from_hz(config.fps as f32))
         .complexity(Complexity::Low)
         // Anything above Baseline makes the decoder hold a picture back.
@@ -216,7 +216,7 @@ fn native_config(config: &EncoderConfig, shape: Shape) -> NativeConfig {
         // It takes movement for a new scene and answers with needless keyframes.
         .scene_change_detect(false)
         .adaptive_quantization(false)
-        // Halves what an idle scene costs, in bits and in time.
+        // Saves bits and time in an idle scene.
         .background_detection(true)
         .intra_frame_period(IntraFramePeriod::auto())
         .vui(vui.full_range(shape.range == ColorRange::Full))

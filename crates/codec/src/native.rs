@@ -17,7 +17,7 @@ unsafe extern "C" {
 
 /// Whether openh264 was built with its assembly and found a processor to use it on.
 ///
-/// Without nasm its build falls back to C++ in silence, at three times the cost: the library then
+/// Without nasm its build falls back to C++ in silence, at a multiple of the cost: the library then
 /// detects no feature at all, on any processor.
 pub fn simd_is_compiled_in() -> bool {
     let mut logical_processors = 0;

@@ -22,7 +22,10 @@ const KEY_BYTES_MAX: u64 = 16 * 1024;
 #[derive(Debug, Error)]
 pub enum IdentityError {
     /// The file cannot be read, written or locked.
-    #[error("cannot use {path}: {source}")]
+    #[error(
+        "cannot use {path} ({source}): make it readable and writable, or choose another home with \
+         --home DIR"
+    )]
     File {
         /// Which file.
         path: PathBuf,
@@ -32,7 +35,7 @@ pub enum IdentityError {
     /// The file holds no key that this program made. It is left as it is.
     #[error(
         "the device key {path} is damaged ({reason}): restore it from a backup, or move it away to \
-         become a new device, which others must allow again"
+         become a new device, which the cameras of others do not know"
     )]
     Damaged {
         /// The key's file.

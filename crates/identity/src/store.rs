@@ -33,7 +33,8 @@ pub enum TrustError {
     },
     /// It does not hold the lists.
     #[error(
-        "{path} is damaged ({reason}): restore it, or forget who may watch with `lanlens trust reset`"
+        "{path} is damaged ({reason}): restore it, or delete it to forget who may watch (the next \
+         viewer that asks then owns the cameras)"
     )]
     Damaged {
         /// The store's file.
@@ -49,7 +50,8 @@ pub enum TrustError {
     },
     /// The lists hold as many devices as they may.
     #[error(
-        "the trust lists hold {DEVICES_MAX} devices already: `lanlens trust reset` empties them"
+        "the trust lists hold {DEVICES_MAX} devices already: delete trust.json in the home folder to \
+         empty them"
     )]
     Full,
 }

@@ -11,13 +11,14 @@ use std::time::{Duration, Instant};
 use lanlens_model::limits::{
     ADDRESSES_PER_NODE_MAX, CAMERAS_MAX, NODES_MAX, OFFLINE_KEPT, PORT_MIN,
 };
-use lanlens_model::{Access, CameraId, DeviceId, Epoch, Event, LostReason, NodeId, Role};
+use lanlens_model::{Access, CameraId, Epoch, Event, LostReason, NodeId, Role};
 use lanlens_protocol::Txt;
 
 use crate::backoff::Backoff;
+use crate::dialing::Typed;
 use crate::io::{DialId, LinkId};
 use crate::pace::Pace;
-use crate::{Action, ById, Mesh};
+use crate::{ById, Mesh};
 
 /// A camera waits this long (and up to as much again) before it dials a viewer, because the viewer
 /// dials at once: two links at the same time are only needed where a firewall stops the viewer's.
@@ -33,7 +34,7 @@ pub(crate) struct Directory {
     /// Addresses typed by hand.
     pub(crate) typed: BTreeMap<SocketAddr, Typed>,
     /// Which node each service instance announces.
-    instances: BTreeMap<String, NodeId>,
+    pub(crate) instances: BTreeMap<String, NodeId>,
     pub(crate) cameras_over_limit: u64,
 }
 
@@ -75,7 +76,7 @@ pub(crate) struct Camera {
     /// Its node told of it on the present link.
     pub(crate) told: bool,
     /// The program was told of it (and not yet that it is gone).
-    listed: bool,
+    pub(crate) listed: bool,
     pub(crate) offline_since: Option<Instant>,
     pub(crate) ever_live: bool,
     pub(crate) lost: Option<LostReason>,
@@ -84,16 +85,6 @@ pub(crate) struct Camera {
     pub(crate) pace: Pace,
     /// This node wants to watch it.
     pub(crate) selected: bool,
-}
-
-/// An address typed by hand.
-pub(crate) struct Typed {
-    pub(crate) backoff: Backoff,
-    pub(crate) dialing: Option<DialId>,
-    /// Who answered there.
-    pub(crate) node: Option<NodeId>,
-    /// The program was told that nobody answers.
-    pub(crate) complained: bool,
 }
 
 impl Node {
@@ -141,8 +132,13 @@ impl Node {
         self.instances.values().any(|instance| instance.camera == Some(camera))
     }
 
+    /// Somewhere to dial.
+    pub(crate) fn has_address(&self) -> bool {
+        self.proven.is_some() || !self.instances.is_empty()
+    }
+
     /// It was started again since the link was made, says an announcement.
-    fn restarted(&self) -> bool {
+    pub(crate) fn restarted(&self) -> bool {
         self.instances.values().any(|instance| instance.epoch > self.epoch)
     }
 }
@@ -210,16 +206,6 @@ impl Mesh {
         }
     }
 
-    pub(crate) fn on_add_peer(&mut self, address: SocketAddr) {
-        let due = self.now;
-        self.directory.typed.entry(address).or_insert_with(|| Typed {
-            backoff: Backoff::starting(due),
-            dialing: None,
-            node: None,
-            complained: false,
-        });
-    }
-
     /// The entry of a node, made and told to the program if it is new; `None` when the list is full.
     pub(crate) fn meet(&mut self, id: NodeId, role: Role, epoch: Epoch) -> Option<&mut Node> {
         if !self.directory.nodes.contains_key(&id) {
@@ -236,28 +222,6 @@ impl Mesh {
             self.changed = true;
         }
         self.directory.nodes.get_mut(&id)
-    }
-
-    /// For a node that has proven itself, hearsay makes way.
-    pub(crate) fn make_room_for(&mut self, id: NodeId) {
-        if self.directory.nodes.contains_key(&id) || self.directory.nodes.len() < NODES_MAX {
-            return;
-        }
-        let useful: BTreeSet<NodeId> = self
-            .directory
-            .cameras
-            .values()
-            .filter(|camera| camera.told || camera.ever_live)
-            .map(|camera| camera.node)
-            .chain(self.serving.sessions.values().map(|session| session.node))
-            .collect();
-        let mut nodes = self.directory.nodes.iter();
-        let victim =
-            nodes.find(|(id, node)| node.link.is_none() && !useful.contains(id)).map(|(id, _)| *id);
-        if let Some(victim) = victim {
-            self.directory.nodes.remove(&victim);
-            self.directory.instances.retain(|_, node| *node != victim);
-        }
     }
 
     /// Notes that a node has a camera. `told`: the node itself said so, on its link.
@@ -296,37 +260,7 @@ impl Mesh {
         self.select_cameras();
     }
 
-    /// Frees a place in the camera list: an offline camera, or, for one that has proven itself, one
-    /// that has not.
-    fn make_room(&mut self, for_proven: bool) -> bool {
-        let mut cameras = self.directory.cameras.iter();
-        let victim = cameras
-            .clone()
-            .find(|(_, camera)| camera.offline_since.is_some())
-            .or_else(|| cameras.find(|(_, c)| for_proven && !c.told && !c.ever_live))
-            .map(|(id, _)| *id)
-            .or_else(|| self.of_the_greediest_device().filter(|_| for_proven));
-        let Some(victim) = victim else { return false };
-        let was_listed = self.directory.cameras.get(&victim).is_some_and(|camera| camera.listed);
-        self.close_watch_of(victim);
-        self.forget_camera(victim);
-        if was_listed {
-            self.emit(Event::Gone { camera: victim, reason: LostReason::Expired });
-        }
-        true
-    }
-
-    /// A camera that never showed anything, of the device that lists the most such.
-    fn of_the_greediest_device(&self) -> Option<CameraId> {
-        let mut silent: BTreeMap<DeviceId, Vec<CameraId>> = BTreeMap::new();
-        for (id, _) in self.directory.cameras.iter().filter(|(_, camera)| !camera.ever_live) {
-            silent.entry(id.device()).or_default().push(*id);
-        }
-        let greediest = silent.into_values().max_by_key(Vec::len)?;
-        greediest.first().copied().filter(|_| greediest.len() > 1)
-    }
-
-    fn forget_camera(&mut self, id: CameraId) {
+    pub(crate) fn forget_camera(&mut self, id: CameraId) {
         self.directory.cameras.remove(&id);
         self.watching.forget(id);
         self.changed = true;
@@ -409,74 +343,5 @@ impl Mesh {
         let reason = if left { LostReason::Goodbye } else { LostReason::Expired };
         self.close_watch_of(id);
         self.emit(Event::Gone { camera: id, reason });
-    }
-
-    pub(crate) fn dial_what_is_due(&mut self) {
-        let now = self.now;
-        let mut due: Vec<(bool, Instant, NodeId)> = self
-            .directory
-            .nodes
-            .iter()
-            .filter(|(id, node)| self.wants_link(**id, node) && node.backoff.due() <= now)
-            .map(|(id, node)| (node.proven.is_none(), node.backoff.due(), *id))
-            .collect();
-        // Who has proven itself before goes before hearsay, then who waits longest.
-        due.sort_unstable();
-        for (_, _, id) in due.into_iter().take(self.links.free_dials()) {
-            let dial = self.links.new_dial(crate::links::Target::Node(id));
-            let Some(node) = self.directory.nodes.get_mut(&id) else { continue };
-            node.dialing = Some(dial);
-            node.backoff.tried(now);
-            let addresses = node.addresses();
-            self.act(Action::Dial { dial, addresses, expect: Some(id.device()) });
-        }
-        let typed: Vec<SocketAddr> = self
-            .directory
-            .typed
-            .iter()
-            .filter(|(_, typed)| self.wants_typed(typed) && typed.backoff.due() <= now)
-            .map(|(address, _)| *address)
-            .collect();
-        for address in typed.into_iter().take(self.links.free_dials()) {
-            let dial = self.links.new_dial(crate::links::Target::Typed(address));
-            let Some(typed) = self.directory.typed.get_mut(&address) else { continue };
-            typed.dialing = Some(dial);
-            typed.backoff.tried(now);
-            self.act(Action::Dial { dial, addresses: vec![address], expect: None });
-        }
-    }
-
-    pub(crate) fn next_dial_due(&self) -> Option<Instant> {
-        if self.links.free_dials() == 0 {
-            // The end of an attempt is an input of its own.
-            return None;
-        }
-        let nodes = self.directory.nodes.iter().filter(|(id, node)| self.wants_link(**id, node));
-        let typed = self.directory.typed.values().filter(|typed| self.wants_typed(typed));
-        nodes
-            .map(|(_, node)| node.backoff.due())
-            .chain(typed.map(|typed| typed.backoff.due()))
-            .min()
-    }
-
-    /// Somebody watches and somebody serves, and there is no link (or only one to an earlier start).
-    fn wants_link(&self, id: NodeId, node: &Node) -> bool {
-        let pair = match node.role {
-            Role::Camera => self.config.role == Role::Viewer,
-            Role::Viewer => !self.config.cameras.is_empty(),
-        };
-        pair && id != self.config.node
-            && node.left.is_none()
-            && node.dialing.is_none()
-            && (node.link.is_none() || node.restarted())
-            && (node.proven.is_some() || !node.instances.is_empty())
-    }
-
-    fn wants_typed(&self, typed: &Typed) -> bool {
-        let linked = typed
-            .node
-            .and_then(|id| self.directory.nodes.get(&id))
-            .is_some_and(|node| node.link.is_some());
-        typed.dialing.is_none() && !linked
     }
 }

@@ -17,11 +17,14 @@
 //! Inputs about links and sessions that it does not know (late, or from a broken peer) are ignored.
 
 mod backoff;
+mod dialing;
 mod directory;
 mod greeting;
 mod io;
 mod links;
 mod pace;
+mod resuming;
+mod room;
 mod serving;
 mod view;
 mod watching;

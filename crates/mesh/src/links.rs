@@ -288,7 +288,7 @@ impl Mesh {
             .map(|(id, _)| *id)
             .collect();
         for id in late {
-            self.refuse_link(id, ErrorCode::Limit, "no greeting in time");
+            self.refuse_link(id, ErrorCode::Order, "no greeting in time");
         }
     }
 

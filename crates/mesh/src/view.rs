@@ -2,24 +2,15 @@
 
 use std::sync::Arc;
 
-use lanlens_model::{
-    Access, CameraId, CameraView, LocalCamera, PeerView, Snapshot, TileState, WatcherView,
-};
+use lanlens_model::{Access, CameraId, CameraView, LocalCamera, Snapshot, TileState, WatcherView};
 
 use crate::Mesh;
 use crate::directory::{Camera, Node};
 
 pub(crate) fn snapshot(mesh: &Mesh) -> Snapshot {
     let cameras = mesh.directory.cameras.iter();
-    let nodes = mesh.directory.nodes.iter();
     Snapshot {
         cameras: cameras.map(|(id, camera)| (*id, Arc::new(tile(mesh, *id, camera)))).collect(),
-        peers: nodes
-            .map(|(id, node)| {
-                let (role, name) = (node.role, node.name.clone());
-                (*id, PeerView { id: *id, role, name, linked: node.link.is_some() })
-            })
-            .collect(),
         local: mesh.config.cameras.iter().map(|(id, name)| local(mesh, *id, name)).collect(),
         cameras_over_limit: mesh.directory.cameras_over_limit,
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use lanlens_model::limits::CAMERAS_PER_VIEWER_MAX;
 use lanlens_model::{
-    Access, CameraId, DeviceId, Event, Layer, LostReason, NodeId, Selection, SessionId, StreamStats,
+    Access, CameraId, Event, Layer, LostReason, NodeId, Selection, SessionId, StreamStats,
 };
 use lanlens_protocol::Message;
 
@@ -35,15 +35,15 @@ pub(crate) struct Watching {
 pub(crate) struct WatchSession {
     pub(crate) camera: CameraId,
     pub(crate) node: NodeId,
-    wire: SessionId,
+    pub(crate) wire: SessionId,
     layer: Layer,
     phase: WatchPhase,
     /// Of all pictures of this camera; carried from session to session.
     pace: Pace,
     /// A picture came in this session.
-    shown: bool,
+    pub(crate) shown: bool,
     pub(crate) stalled: Option<Duration>,
-    orphan_until: Option<Instant>,
+    pub(crate) orphan_until: Option<Instant>,
     pub(crate) stats: Option<StreamStats>,
 }
 
@@ -315,7 +315,7 @@ impl Mesh {
     }
 
     /// Ends a session that failed; it is tried again after its backoff.
-    fn end_watch(&mut self, handle: SessionHandle, reason: LostReason) {
+    pub(crate) fn end_watch(&mut self, handle: SessionHandle, reason: LostReason) {
         let Some(session) = self.watching.sessions.remove(&handle) else { return };
         self.act(Action::CloseSession { handle });
         self.send_to(session.node, Message::Bye { session: Some(session.wire) });
@@ -400,60 +400,6 @@ impl Mesh {
         let Some(handle) = self.watching.by_wire(node, wire) else { return false };
         self.end_watch(handle, reason);
         true
-    }
-
-    pub(crate) fn end_watched_of(&mut self, node: NodeId, reason: &LostReason) {
-        for handle in self.watched_of(node) {
-            self.end_watch(handle, reason.clone());
-        }
-    }
-
-    pub(crate) fn orphan_watched(&mut self, node: NodeId, until: Instant) {
-        for handle in self.watched_of(node) {
-            let Some(session) = self.watching.sessions.get_mut(&handle) else { continue };
-            session.orphan_until = Some(until);
-            self.end_without_pictures(handle);
-        }
-    }
-
-    /// A session that lost its link before it showed anything has lost nothing that anyone saw: it
-    /// begins again without a word. One whose pictures have stalled ends as unreachable.
-    fn end_without_pictures(&mut self, handle: SessionHandle) {
-        let Some(session) = self.watching.sessions.get(&handle) else { return };
-        if !session.shown {
-            self.close_watch_of(session.camera);
-        } else if session.stalled.is_some() {
-            self.end_watch(handle, LostReason::Unreachable);
-        }
-    }
-
-    /// A new link to the same start of the node: what both sides still hold goes on.
-    pub(crate) fn resume_watched(&mut self, node: NodeId, held_by_peer: &[SessionId]) {
-        for handle in self.watched_of(node) {
-            let Some(session) = self.watching.sessions.get_mut(&handle) else { continue };
-            if held_by_peer.contains(&session.wire) {
-                session.orphan_until = None;
-            } else {
-                self.end_without_pictures(handle);
-                self.end_watch(handle, LostReason::Unreachable);
-            }
-        }
-    }
-
-    /// The sessions with a device's nodes that could go on over a new link.
-    pub(crate) fn resumable(&self, device: DeviceId) -> Vec<SessionId> {
-        let watched = self
-            .watching
-            .sessions
-            .values()
-            .filter(|s| s.node.device() == device && s.has_pictures())
-            .map(|s| s.wire);
-        watched.chain(self.serving.resumable(device)).collect()
-    }
-
-    fn watched_of(&self, node: NodeId) -> Vec<SessionHandle> {
-        let sessions = self.watching.sessions.iter();
-        sessions.filter(|(_, s)| s.node == node).map(|(handle, _)| *handle).collect()
     }
 
     pub(crate) fn send_to(&mut self, node: NodeId, message: Message) {

@@ -1,8 +1,6 @@
-//! What is known of a camera and of the program that serves it.
+//! The words for cameras, their streams, and who may watch them.
 
 use serde::{Deserialize, Serialize};
-
-use crate::{CameraId, NodeId};
 
 /// What a node is for; told in TXT and in the hello.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -92,17 +90,6 @@ pub enum Access {
     Denied,
     /// Nobody owns the camera yet: the first device that asks for video will.
     Unclaimed,
-}
-
-/// A camera as its node announces it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CameraInfo {
-    /// Stable across restarts and addresses.
-    pub id: CameraId,
-    /// The node that serves it.
-    pub node: NodeId,
-    /// Friendly name, for people; not unique, not trusted.
-    pub name: String,
 }
 
 /// One ICE candidate as it travels between peers (RFC 8839 section 5.1, RFC 8840).

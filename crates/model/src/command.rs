@@ -23,7 +23,7 @@ pub enum Command {
     Watch(Selection),
     /// Ask for a layer of one camera.
     SetLayer(CameraId, Layer),
-    /// Say whether a camera's tile can be seen; hidden ones need not be decoded.
+    /// Say whether a camera's tile can be seen; the camera is told, and does nothing with it yet.
     SetVisible(CameraId, bool),
     /// Browse anew and dial everything that is not connected now, without waiting.
     Refresh,

@@ -13,13 +13,11 @@ mod snapshot;
 mod stats;
 mod trust;
 
-pub use camera::{
-    Access, AccessMode, CameraInfo, IceCandidate, Layer, MediaKind, Role, VideoFormat,
-};
+pub use camera::{Access, AccessMode, IceCandidate, Layer, MediaKind, Role, VideoFormat};
 pub use command::{Command, Selection};
 pub use event::{Event, LostReason};
 pub use id::{CameraId, DeviceId, Epoch, IdError, NodeId, SessionId};
 pub use net::is_on_local_network;
-pub use snapshot::{CameraView, LocalCamera, PeerView, Snapshot, TileState, WatcherView};
+pub use snapshot::{CameraView, LocalCamera, Snapshot, TileState, WatcherView};
 pub use stats::{CameraStats, LayerStats, Percentiles, StreamStats};
 pub use trust::TrustView;

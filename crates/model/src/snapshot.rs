@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::{Access, CameraId, DeviceId, Epoch, LostReason, NodeId, Role, StreamStats};
+use crate::{Access, CameraId, DeviceId, Epoch, LostReason, NodeId, StreamStats};
 
 /// What a tile may truthfully say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,19 +53,6 @@ pub struct CameraView {
     pub stats: Option<StreamStats>,
 }
 
-/// Another node.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PeerView {
-    /// Its id.
-    pub id: NodeId,
-    /// What it is for.
-    pub role: Role,
-    /// Its name, empty for viewers.
-    pub name: String,
-    /// The link to it stands.
-    pub linked: bool,
-}
-
 /// Somebody who watches one of our cameras.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WatcherView {
@@ -93,8 +80,6 @@ pub struct LocalCamera {
 pub struct Snapshot {
     /// Cameras of other nodes (and of this device's other programs), by id.
     pub cameras: BTreeMap<CameraId, Arc<CameraView>>,
-    /// Other nodes, by id.
-    pub peers: BTreeMap<NodeId, PeerView>,
     /// The cameras that this node serves.
     pub local: Vec<LocalCamera>,
     /// Cameras that were announced but not listed, because the list is full.

@@ -1,6 +1,6 @@
 //! Who may watch the cameras of one home: the decision itself, as plain data.
 //!
-//! Owns the rules (`docs/trust.md`); knows nothing of the file that keeps the lists nor of the
+//! Owns the rules (`docs/decisions/0006-claims-belong-to-the-home.md`); knows nothing of the file that keeps the lists nor of the
 //! proof that a device is who it says.
 
 use std::collections::BTreeMap;

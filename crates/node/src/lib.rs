@@ -23,6 +23,7 @@ mod config;
 mod decode;
 mod fanout;
 mod handle;
+mod input;
 mod links;
 mod meter;
 mod node;
@@ -35,6 +36,6 @@ mod trust;
 
 pub use config::{CameraConfig, NodeConfig, UnitTap};
 pub use handle::{NodeHandle, Ready};
-pub use lanlens_capture::{CameraDevice, SourceSpec, SpecError, Wish, cameras};
+pub use lanlens_capture::{SourceSpec, Wish};
 pub use lanlens_media::{LatestSlot, VideoFrame};
 pub use start::{StartError, start};

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::node::Input;
+use crate::input::Input;
 use crate::screens::{Clock, Clocks};
 
 /// Over all addresses of a peer.

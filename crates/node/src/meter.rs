@@ -144,7 +144,7 @@ fn rounded(p: Percentiles) -> Percentiles {
 }
 
 /// Two decimals: nobody measures finer here.
-fn round(value: f64) -> f64 {
+pub(crate) fn round(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lanlens_discovery::Discovery;
-use lanlens_mesh::{Action, DialId, LinkInput, Mesh, SessionHandle, SessionInput, TrustInput};
+use lanlens_mesh::{Action, DialId, LinkInput, Mesh};
 use lanlens_model::{Command, Event, Snapshot};
 use lanlens_protocol::DiscoveryEvent;
 use lanlens_signaling::{Link, Refusal};
@@ -12,6 +12,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::input::Input;
 use crate::links::{Links, may_dial_in};
 use crate::screens::Screens;
 use crate::sessions::{SessionCommand, Sessions};
@@ -20,17 +21,6 @@ use crate::trust::TrustKeeper;
 
 /// Everything must be closed within this after [`Action::Stop`].
 const STOP_TIMEOUT: Duration = Duration::from_millis(800);
-
-/// A fact from one of the node's own tasks.
-pub(crate) enum Input {
-    Link(LinkInput),
-    /// A dial attempt has succeeded.
-    Dialed(DialId, Link),
-    Session(SessionHandle, SessionInput),
-    Trust(TrustInput),
-    /// Something a person should know.
-    Trouble(String),
-}
 
 /// Where facts come from.
 pub(crate) struct Inlets {
@@ -158,7 +148,7 @@ impl NodeLoop {
     fn emit(&self, event: Event) {
         match &event {
             Event::PeerRefused { address, reason } => tracing::info!(address, reason, "refused"),
-            Event::Error { message } => tracing::warn!("{message}"),
+            Event::Error { message } => tracing::debug!("{message}"),
             _ => {}
         }
         // No receiver is no error: a program may only look at the snapshot.

@@ -15,8 +15,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::UnitTap;
 use crate::decode::{DecoderPool, Stream, StreamCallbacks};
+use crate::input::Input;
 use crate::meter::Received;
-use crate::node::Input;
 use crate::screens::{Clocks, Screen, Screens};
 use crate::studio::Studio;
 

@@ -22,6 +22,7 @@ use tokio::sync::mpsc;
 
 use crate::config::CameraConfig;
 use crate::fanout::Fanout;
+use crate::meter::round;
 
 /// A busy or missing device is tried again after this.
 const REOPEN_AFTER: Duration = Duration::from_secs(5);
@@ -314,10 +315,6 @@ fn fitting_kbps(format: VideoFormat) -> u32 {
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name(name.to_owned()).spawn(work)
-}
-
-fn round(value: f64) -> f64 {
-    (value * 100.0).round() / 100.0
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -65,10 +65,8 @@ pub enum ErrorCode {
     NotFound,
     /// Not allowed to watch.
     Access,
-    /// The session description was refused.
+    /// The session description was refused, or the session failed.
     Sdp,
-    /// The camera's device is busy or failed.
-    Source,
     /// A code this version does not know.
     #[serde(other)]
     Other,

@@ -121,14 +121,6 @@ impl Link {
         Self { device, remote, dialed, socket: Box::new(socket), first_by, ticket }
     }
 
-    /// Our own address on this connection: the one that works towards this peer.
-    ///
-    /// # Errors
-    /// What the system said; the connection is broken then.
-    pub fn local_address(&self) -> std::io::Result<SocketAddr> {
-        self.socket.get_ref().tcp().local_addr()
-    }
-
     /// Runs until either side ends it. Messages from `outgoing` are sent in order; a `bye` without a
     /// session is sent and ends the link, and so does dropping the sender (after what is queued was
     /// sent). Cancelling sends what is queued for at most 200 ms. The last event is

@@ -57,7 +57,7 @@ pub enum ListenError {
     #[error("the chosen interfaces have no address: connect them, or name others with --interface")]
     NoAddress,
     /// No port worked.
-    #[error("cannot listen on any port: {0}")]
+    #[error("cannot listen on any port ({0}): choose one with --listen IP:PORT")]
     NoPort(io::Error),
 }
 

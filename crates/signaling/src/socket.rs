@@ -43,12 +43,6 @@ impl<S> HeadLimit<S> {
     }
 }
 
-impl HeadLimit<TlsStream<TcpStream>> {
-    pub(crate) fn tcp(&self) -> &TcpStream {
-        self.inner.get_ref().0
-    }
-}
-
 impl<S: AsyncRead + Unpin> AsyncRead for HeadLimit<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,

@@ -24,7 +24,7 @@ pub trait UiPort {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Renderer {
     /// wgpu where there is a graphics processor, OpenGL where the processor has to paint
-    /// (an OpenGL repaint costs a sixth there). `LANLENS_RENDERER` (`glow` or `wgpu`) overrides.
+    /// (an OpenGL repaint is much cheaper there). `LANLENS_RENDERER` (`glow` or `wgpu`) overrides.
     #[default]
     Auto,
     /// OpenGL.

@@ -74,7 +74,7 @@ pub(crate) fn notice(state: &TileState, elapsed: Duration) -> Option<Notice> {
         TileState::Waiting => notice(
             Some(icons::LOCK_KEY),
             "Waiting for permission",
-            "Allow this viewer at the camera".into(),
+            "This camera has an owner".into(),
         ),
         TileState::Denied => notice(
             Some(icons::PROHIBIT),

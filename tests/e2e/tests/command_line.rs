@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use lanlens_e2e::{CameraApp, Home, WatchApp, only_json, pattern, program};
 use lanlens_testkit::{Addresses, Host, Lan, Picture, Program, burned};
 
@@ -133,11 +133,16 @@ fn watch_without_decoding_counts_what_arrives() -> Result<()> {
     let Some(mut lan) = Lan::new(Addresses::Both)? else { return Ok(()) };
     let camera = CameraApp::new(&lan.host("kitchen")?, "Kitchen").open().start()?;
     let home = Home::fresh()?;
-    let args = ["watch", "--json", "--decode", "no", "--for", "5"];
+    let folder = tempfile::tempdir()?;
+    let sheet = folder.path().join("grid.png");
+    let path = sheet.to_str().context("a path of characters")?;
+    let args = ["watch", "--json", "--decode", "no", "--for", "5", "--grid", path];
     let watch = program(&lan.host("desk")?, "lanlens", &home)?.args(args).finish(LIMIT)?;
     only_json(&watch)?;
     let arrives = watch.events().iter().any(|event| {
         event.is_of("stats", camera.id()) && event["kbps"].as_f64().is_some_and(|kbps| kbps > 10.0)
     });
-    watch.check(arrives, "nothing arrived")
+    watch.check(arrives, "nothing arrived")?;
+    let pictures = burned::find(&Picture::read_png(&sheet)?, burned::now_us());
+    watch.check(pictures.is_empty(), "a picture was decoded after all")
 }

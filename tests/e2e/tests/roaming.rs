@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use lanlens_e2e::{Camera, CameraApp, Watch, WatchApp};
-use lanlens_testkit::figure::report;
+use lanlens_testkit::figure::{at_most, report};
 use lanlens_testkit::{Addresses, Lan};
 
 /// How long a picture may take to come back.
@@ -66,12 +66,8 @@ fn a_short_break_is_a_stall_and_then_live_again() -> Result<()> {
     let stalled = watch.program.wait_from(mark, "the stall", Duration::from_secs(5), |event| {
         event.is_of("stalled", camera.id())
     })?;
-    report(
-        "stall_noticed_at",
-        stalled["since_ms"].as_f64().unwrap_or_default(),
-        "ms",
-        "at most 1000",
-    );
+    let since = stalled["since_ms"].as_f64().context("since_ms is missing")?;
+    at_most("stall_noticed_at", since, "ms", 1000.0)?;
     camera.program.signal(lanlens_testkit::Signal::CONT)?;
     watch.wait_live_from(mark, camera.id(), BACK_LIMIT)?;
     Ok(())

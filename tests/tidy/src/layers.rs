@@ -72,7 +72,6 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("turbojpeg", &["capture"]),
     ("v4l", &["capture"]),
     ("webrtc", &["rtc"]),
-    ("x509-parser", &["identity"]),
     ("yuv", &["media"]),
 ];
 

@@ -1,6 +1,6 @@
 //! Every library's licence is one of those that deny.toml allows, and none that it bans is there.
 //!
-//! The same file serves cargo-deny in hosted CI; this check needs no other tool and no internet.
+//! The same file serves cargo-deny; this check needs no other tool and no internet.
 
 use serde_json::Value;
 use toml::Table;

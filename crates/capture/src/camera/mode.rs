@@ -12,7 +12,7 @@ pub(super) enum PixelFormat {
     Yuyv,
     /// Luma plane, then interleaved chroma of half size both ways.
     Nv12,
-    /// One JPEG per picture: 20 times the work, and full range.
+    /// One JPEG per picture: far more work, and full range.
     Mjpeg,
 }
 

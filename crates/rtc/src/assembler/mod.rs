@@ -13,8 +13,8 @@
 //!
 //! - A unit is whole when its packets run without a gap from the first after the previous unit to the
 //!   marker bit, or to a packet of another timestamp. Packets of padding only count as received.
-//! - A gap waits for its retransmission at most max(100 ms, 3 × round trip) and never over 500 ms, then everything up to
-//!   the next keyframe is discarded.
+//! - A gap waits for its retransmission at most max(100 ms, 3 × round trip) and never over 500 ms,
+//!   then everything up to the next keyframe is discarded.
 //! - While a keyframe is needed, one is asked for at once and every 300 ms.
 
 mod nal;
