@@ -1,6 +1,8 @@
 //! The first message on a link: who we are, who they are, and which of two links stays.
 
-use lanlens_model::limits::{CAMERAS_MAX, UNKNOWN_LINKS_MAX, UNKNOWN_LINKS_PER_DEVICE_MAX};
+use lanlens_model::limits::{
+    CAMERAS_MAX, LINKS_PER_DEVICE_MAX, UNKNOWN_LINKS_MAX, UNKNOWN_LINKS_PER_DEVICE_MAX,
+};
 use lanlens_model::{Access, DeviceId, NodeId};
 use lanlens_protocol::{ErrorCode, Greeting, Message, OfferedCamera, VERSION};
 
@@ -133,7 +135,7 @@ impl Mesh {
         if ours { self.config.node } else { peer }
     }
 
-    /// Whether a link is one too many of those that are of no use here: at a camera, devices that
+    /// Whether a link is one too many: of one device, or of those that are of no use here: at a camera, devices that
     /// may not watch; at a viewer, nodes without a camera. (Links of cameras are bounded as cameras.)
     fn too_many_strangers(&self, greeting: &Greeting) -> bool {
         let serves = !self.config.cameras.is_empty();
@@ -144,17 +146,20 @@ impl Mesh {
             false => !has_cameras,
         };
         let linked = self.links.open.values().filter_map(|link| Some((link.device, link.node()?)));
-        let (mut strangers, mut of_device, mut cameras) = (0, 0, 0);
+        let (mut strangers, mut strangers_of_device, mut of_device, mut cameras) = (0, 0, 0, 0);
         for (device, node) in linked {
             let has_cameras = self.directory.nodes.get(&node).is_some_and(|n| n.access.is_some());
             let stranger = is_stranger(device, has_cameras);
             strangers += usize::from(stranger);
-            of_device += usize::from(stranger && device == greeting.device);
+            of_device += usize::from(device == greeting.device);
+            strangers_of_device += usize::from(stranger && device == greeting.device);
             cameras += usize::from(has_cameras);
         }
         let has_cameras = !greeting.cameras.is_empty();
-        let full = strangers >= UNKNOWN_LINKS_MAX || of_device >= UNKNOWN_LINKS_PER_DEVICE_MAX;
-        (is_stranger(greeting.device, has_cameras) && full)
+        let full =
+            strangers >= UNKNOWN_LINKS_MAX || strangers_of_device >= UNKNOWN_LINKS_PER_DEVICE_MAX;
+        of_device >= LINKS_PER_DEVICE_MAX
+            || (is_stranger(greeting.device, has_cameras) && full)
             || (has_cameras && cameras >= CAMERAS_MAX)
     }
 }

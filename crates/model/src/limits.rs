@@ -68,6 +68,8 @@ pub const PORT_MIN: u16 = 1024;
 pub const ADDRESSES_PER_NODE_MAX: usize = 16;
 /// Dial attempts under way at once.
 pub const DIALS_MAX: usize = 24;
+/// Links of one device: its programs that run at the same time.
+pub const LINKS_PER_DEVICE_MAX: usize = 32;
 /// Links of one device that may not watch here.
 pub const UNKNOWN_LINKS_PER_DEVICE_MAX: usize = 4;
 /// Cameras of one node.

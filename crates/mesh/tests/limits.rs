@@ -1,0 +1,207 @@
+//! Limits on links and sessions: at each of them everything passes, one past it is refused with words,
+//! and nobody else is touched.
+#![allow(clippy::disallowed_methods, reason = "a test needs a first instant")]
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use lanlens_mesh::{Action, Config, LinkId, LinkInput, Mesh};
+use lanlens_model::limits::{
+    CAMERAS_PER_NODE_MAX, LINKS_PER_DEVICE_MAX, UNKNOWN_LINKS_MAX, UNKNOWN_LINKS_PER_DEVICE_MAX,
+    VIEWERS_PER_CAMERA_MAX, WAITING_MAX,
+};
+use lanlens_model::{
+    Access, AccessMode, CameraId, DeviceId, Epoch, Event, Layer, NodeId, Role, SessionId, TrustView,
+};
+use lanlens_protocol::{ErrorCode, Greeting, Message, OfferedCamera, VERSION};
+
+/// A camera's mesh, and everything that came out of it since it was last asked.
+struct Rig {
+    mesh: Mesh,
+    now: Instant,
+    camera: CameraId,
+    links: u64,
+}
+
+impl Rig {
+    /// A camera that `owner` owns already, under this mode.
+    fn new(access: AccessMode) -> Self {
+        let (device, now) = (device("camera"), Instant::now());
+        let camera = CameraId::new(device, "pattern");
+        let mut trust = TrustView::default();
+        trust.claim(DeviceId::from_spki(b"owner"), "");
+        let config = Config {
+            node: NodeId::new(device, "slot"),
+            role: Role::Camera,
+            epoch: Epoch(1),
+            name: "Nursery".into(),
+            cameras: vec![(camera, "Nursery".into())],
+            access,
+            trust,
+        };
+        Self { mesh: Mesh::new(config, 1, now), now, camera, links: 0 }
+    }
+
+    /// A viewer dials in and greets; the refusal's words where it was refused.
+    fn dial_in(&mut self, device: DeviceId, slot: &str) -> Result<LinkId, String> {
+        self.greet(device, greeting(device, slot))
+    }
+
+    fn greet(&mut self, device: DeviceId, greeting: Greeting) -> Result<LinkId, String> {
+        self.links += 1;
+        let link = LinkId(self.links);
+        let remote = SocketAddr::from(([10, 0, 0, 9], 40_000));
+        self.mesh.handle_link(LinkInput::Opened { link, device, remote, dial: None }, self.now);
+        match refusal(&self.say(link, Message::Hello(greeting))) {
+            Some((_, text)) => Err(text),
+            None => Ok(link),
+        }
+    }
+
+    fn say(&mut self, link: LinkId, message: Message) -> Vec<Action> {
+        self.mesh.handle_link(LinkInput::Message { link, message }, self.now);
+        std::iter::from_fn(|| self.mesh.poll_action()).collect()
+    }
+
+    fn offer(&mut self, link: LinkId, session: u64) -> Vec<Action> {
+        let (session, camera) = (SessionId(session), self.camera);
+        self.say(link, Message::Offer { session, camera, layer: Layer::High, sdp: "v=0".into() })
+    }
+}
+
+fn device(name: &str) -> DeviceId {
+    DeviceId::from_spki(name.as_bytes())
+}
+
+fn greeting(device: DeviceId, slot: &str) -> Greeting {
+    Greeting {
+        v: VERSION,
+        device,
+        node: NodeId::new(device, slot),
+        role: Role::Viewer,
+        epoch: Epoch(1),
+        name: String::new(),
+        resume: Vec::new(),
+        cameras: Vec::new(),
+        access: None,
+    }
+}
+
+fn refusal(actions: &[Action]) -> Option<(ErrorCode, String)> {
+    actions.iter().find_map(|action| match action {
+        Action::Send { message: Message::Error { code, text, .. }, .. } => {
+            Some((*code, text.clone()))
+        }
+        _ => None,
+    })
+}
+
+#[test]
+fn only_so_many_devices_that_may_not_watch_are_let_in() {
+    let mut rig = Rig::new(AccessMode::Ask);
+    for n in 0..UNKNOWN_LINKS_MAX {
+        assert!(rig.dial_in(device(&n.to_string()), "x").is_ok(), "stranger {n}");
+    }
+    let refused = rig.dial_in(device("one too many"), "x");
+    assert_eq!(refused, Err("too many devices wait here".into()));
+    assert!(rig.dial_in(device("owner"), "x").is_ok(), "the owner always finds a place");
+}
+
+#[test]
+fn one_stranger_cannot_take_all_places_of_strangers() {
+    let mut rig = Rig::new(AccessMode::Ask);
+    for n in 0..UNKNOWN_LINKS_PER_DEVICE_MAX {
+        assert!(rig.dial_in(device("eve"), &n.to_string()).is_ok());
+    }
+    assert!(rig.dial_in(device("eve"), "one too many").is_err());
+    assert!(rig.dial_in(device("bob"), "x").is_ok());
+}
+
+#[test]
+fn one_device_has_only_so_many_links_even_at_an_open_camera() {
+    let mut rig = Rig::new(AccessMode::Open);
+    for n in 0..LINKS_PER_DEVICE_MAX {
+        assert!(rig.dial_in(device("eve"), &n.to_string()).is_ok());
+    }
+    assert!(rig.dial_in(device("eve"), "one too many").is_err());
+    assert!(rig.dial_in(device("bob"), "x").is_ok());
+}
+
+#[test]
+fn a_camera_has_only_so_many_viewers() {
+    let mut rig = Rig::new(AccessMode::Open);
+    for n in 0..=VIEWERS_PER_CAMERA_MAX {
+        let link = rig.dial_in(device(&n.to_string()), "x").unwrap();
+        let actions = rig.offer(link, 7);
+        let served = actions.iter().any(|a| matches!(a, Action::OpenPublisher { .. }));
+        assert_eq!(served, n < VIEWERS_PER_CAMERA_MAX, "viewer {n}");
+        assert_eq!(refusal(&actions).is_some(), n == VIEWERS_PER_CAMERA_MAX);
+    }
+}
+
+#[test]
+fn only_so_many_devices_wait_and_each_is_told_of_once() {
+    let mut rig = Rig::new(AccessMode::Ask);
+    for n in 0..=WAITING_MAX {
+        let link = rig.dial_in(device(&n.to_string()), "x").unwrap();
+        let mut told = 0;
+        for _ in 0..3 {
+            let actions = rig.say(link, Message::AccessRequest);
+            told += actions
+                .iter()
+                .filter(|a| matches!(a, Action::Emit(Event::AccessRequest { .. })))
+                .count();
+        }
+        assert_eq!(told, usize::from(n < WAITING_MAX), "device {n}");
+    }
+}
+
+#[test]
+fn an_offer_without_leave_starts_nothing() {
+    let mut rig = Rig::new(AccessMode::Ask);
+    let link = rig.dial_in(device("eve"), "x").unwrap();
+    let actions = rig.offer(link, 7);
+    assert!(!actions.iter().any(|a| matches!(a, Action::OpenPublisher { .. })), "{actions:?}");
+}
+
+#[test]
+fn a_greeting_must_be_true_to_the_proven_device() {
+    let mut rig = Rig::new(AccessMode::Open);
+    let eve = device("eve");
+    let stolen = |change: &dyn Fn(&mut Greeting)| {
+        let mut greeting = greeting(eve, "x");
+        change(&mut greeting);
+        greeting
+    };
+    let camera = |of: DeviceId| OfferedCamera { id: CameraId::new(of, "c"), name: "Door".into() };
+    for lie in [
+        stolen(&|g| g.device = device("owner")),
+        stolen(&|g| g.node = NodeId::new(device("owner"), "x")),
+        stolen(&|g| (g.cameras, g.access) = (vec![camera(device("owner"))], Some(Access::Granted))),
+        stolen(&|g| g.cameras = vec![camera(eve)]),
+        stolen(&|g| g.access = Some(Access::Granted)),
+    ] {
+        assert!(rig.greet(eve, lie.clone()).is_err(), "{lie:?}");
+    }
+    let many = (0..CAMERAS_PER_NODE_MAX).map(|_| camera(eve)).collect();
+    let honest = stolen(&|g| g.access = Some(Access::Granted));
+    assert!(rig.greet(eve, Greeting { cameras: many, ..honest }).is_ok());
+}
+
+#[test]
+fn a_message_before_the_greeting_or_a_second_greeting_ends_that_link_only() {
+    let mut rig = Rig::new(AccessMode::Open);
+    let good = rig.dial_in(device("bob"), "x").unwrap();
+    assert!(rig.offer(good, 1).iter().any(|a| matches!(a, Action::OpenPublisher { .. })));
+    let again = rig.dial_in(device("eve"), "x").unwrap();
+    let actions = rig.say(again, Message::Hello(greeting(device("eve"), "x")));
+    assert_eq!(refusal(&actions).map(|(code, _)| code), Some(ErrorCode::Order));
+    let early = LinkId(1000);
+    let remote = SocketAddr::from(([10, 0, 0, 8], 40_000));
+    let opened = LinkInput::Opened { link: early, device: device("eve"), remote, dial: None };
+    rig.mesh.handle_link(opened, rig.now);
+    let actions = rig.offer(early, 1);
+    assert_eq!(refusal(&actions).map(|(code, _)| code), Some(ErrorCode::Order));
+    assert!(actions.contains(&Action::CloseLink { link: early }));
+    assert!(!actions.contains(&Action::CloseLink { link: good }));
+}
