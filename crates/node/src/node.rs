@@ -22,6 +22,9 @@ use crate::trust::TrustKeeper;
 /// Everything must be closed within this after [`Action::Stop`].
 const STOP_TIMEOUT: Duration = Duration::from_millis(800);
 
+/// Links have at least this long to write what is queued.
+const FLUSH_TIME: Duration = Duration::from_millis(50);
+
 /// Where facts come from.
 pub(crate) struct Inlets {
     pub(crate) inputs: mpsc::Receiver<Input>,
@@ -174,12 +177,12 @@ impl NodeLoop {
         let goodbye = tokio::task::spawn_blocking(move || discovery.shutdown());
         let ending = async {
             tasks.close();
-            let listening = cancel.clone();
-            // What only waits (dials, the listener) need not be waited for.
-            tokio::join!(tokio::time::sleep(Duration::from_millis(50)), async {
+            // Links write their goodbyes meanwhile: their queues have ended.
+            tokio::join!(tokio::time::sleep(FLUSH_TIME), async {
                 let _ = goodbye.await;
             });
-            listening.cancel();
+            // Ends what only waits: the listener, dials, links whose peer does not read.
+            cancel.cancel();
             tasks.wait().await;
             if let Some(studio) = studio {
                 let _ = tokio::task::spawn_blocking(move || studio.stop()).await;
