@@ -5,15 +5,15 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use lanlens_mesh::{Action, Config, LinkId, LinkInput, Mesh};
+use lanlens_mesh::{Action, Config, DialFailure, DialId, LinkId, LinkInput, Mesh};
 use lanlens_model::limits::{
-    CAMERAS_PER_NODE_MAX, LINKS_PER_DEVICE_MAX, UNKNOWN_LINKS_MAX, UNKNOWN_LINKS_PER_DEVICE_MAX,
-    VIEWERS_PER_CAMERA_MAX, WAITING_MAX,
+    CAMERAS_PER_NODE_MAX, DIALS_MAX, LINKS_PER_DEVICE_MAX, UNKNOWN_LINKS_MAX,
+    UNKNOWN_LINKS_PER_DEVICE_MAX, VIEWERS_PER_CAMERA_MAX, WAITING_MAX,
 };
 use lanlens_model::{
     Access, AccessMode, CameraId, DeviceId, Epoch, Event, Layer, NodeId, Role, SessionId, TrustView,
 };
-use lanlens_protocol::{ErrorCode, Greeting, Message, OfferedCamera, VERSION};
+use lanlens_protocol::{DiscoveryEvent, ErrorCode, Greeting, Message, OfferedCamera, Txt, VERSION};
 
 /// A camera's mesh, and everything that came out of it since it was last asked.
 struct Rig {
@@ -94,6 +94,48 @@ fn refusal(actions: &[Action]) -> Option<(ErrorCode, String)> {
         }
         _ => None,
     })
+}
+
+#[test]
+fn only_so_many_dials_are_under_way_and_the_next_begins_when_one_ends() {
+    let (own, now) = (device("viewer"), Instant::now());
+    let config = Config {
+        node: NodeId::new(own, "slot"),
+        role: Role::Viewer,
+        epoch: Epoch(1),
+        name: String::new(),
+        cameras: Vec::new(),
+        access: AccessMode::Ask,
+        trust: TrustView::default(),
+    };
+    let mut mesh = Mesh::new(config, 1, now);
+    for n in 0..DIALS_MAX + 20 {
+        let device = device(&n.to_string());
+        let txt = Txt {
+            node: NodeId::new(device, "slot"),
+            role: Role::Camera,
+            epoch: Epoch(1),
+            camera: Some(CameraId::new(device, "c")),
+            name: String::new(),
+        };
+        let addresses = vec![SocketAddr::from(([10, 0, 0, 9], 17_470))];
+        let instance = n.to_string();
+        mesh.handle_discovery(DiscoveryEvent::Resolved { instance, txt, addresses }, now);
+    }
+    let dials = dials(&mut mesh);
+    assert_eq!(dials.len(), DIALS_MAX);
+    let failure = DialFailure::Unreachable("refused".into());
+    mesh.handle_link(LinkInput::DialFailed { dial: dials[0], failure }, now);
+    assert_eq!(self::dials(&mut mesh).len(), 1);
+}
+
+fn dials(mesh: &mut Mesh) -> Vec<DialId> {
+    let actions = std::iter::from_fn(|| mesh.poll_action());
+    let dial = |action| match action {
+        Action::Dial { dial, .. } => Some(dial),
+        _ => None,
+    };
+    actions.filter_map(dial).collect()
 }
 
 #[test]

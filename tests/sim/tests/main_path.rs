@@ -199,6 +199,12 @@ fn when_both_dial_at_once_one_link_stays() {
         assert!(!world.dials(camera).is_empty() && !world.dials(viewer).is_empty());
         assert!(world.is_live(viewer, camera), "seed {seed}");
         assert_eq!((world.link_count(camera), world.link_count(viewer)), (1, 1), "seed {seed}");
+        let alarm = |e: &Event| matches!(e, Event::Lost { .. } | Event::PeerRefused { .. });
+        assert_eq!(
+            count(&world, viewer, alarm),
+            0,
+            "seed {seed}: nothing that anyone saw was lost"
+        );
         assert_eq!(world.publisher_count(camera), 1);
     }
 }
