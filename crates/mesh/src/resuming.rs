@@ -46,7 +46,7 @@ impl Mesh {
             .watching
             .sessions
             .values()
-            .filter(|s| s.node.device() == device && s.has_pictures())
+            .filter(|s| s.node.device() == device && s.can_go_on())
             .map(|s| s.wire);
         watched.chain(self.serving.resumable(device)).collect()
     }

@@ -60,6 +60,11 @@ impl WatchSession {
         self.shown && self.stalled.is_none()
     }
 
+    /// Whether it can outlive its link. The camera's side asks the same: whether media can flow.
+    pub(crate) fn can_go_on(&self) -> bool {
+        matches!(self.phase, WatchPhase::Connected { .. }) && self.stalled.is_none()
+    }
+
     /// When this session must be looked at again.
     fn due(&self) -> Instant {
         let deadline = match self.phase {
