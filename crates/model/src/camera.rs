@@ -74,6 +74,8 @@ pub enum AccessMode {
     /// The first viewer device that asks for video owns the camera; others must be allowed.
     #[default]
     Ask,
+    /// Only devices that prove they hold the home's invitation.
+    Invite,
     /// Anyone on the local network.
     Open,
 }
@@ -90,6 +92,38 @@ pub enum Access {
     Denied,
     /// Nobody owns the camera yet: the first device that asks for video will.
     Unclaimed,
+    /// Only who proves that it holds the home's invitation may watch; it has not.
+    Invite,
+}
+
+/// Why nobody is asked any longer whether a device may watch, though nobody decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestEnd {
+    /// Too many devices wait there already.
+    Full,
+    /// Nobody answered in time.
+    Unanswered,
+    /// This device has asked too often; later it may again.
+    TooOften,
+    /// The invitation that was shown is not the camera's.
+    WrongInvitation,
+    /// A reason that this version does not know.
+    #[serde(other)]
+    Other,
+}
+
+impl RequestEnd {
+    /// The word used in JSON output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RequestEnd::Full => "full",
+            RequestEnd::Unanswered => "unanswered",
+            RequestEnd::TooOften => "too_often",
+            RequestEnd::WrongInvitation => "wrong_invitation",
+            RequestEnd::Other => "other",
+        }
+    }
 }
 
 /// One ICE candidate as it travels between peers (RFC 8839 section 5.1, RFC 8840).

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::{CameraId, Layer};
+use crate::{CameraId, DeviceId, Invitation, Layer};
 
 /// Which cameras this node wants to see.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -27,6 +27,20 @@ pub enum Command {
     SetVisible(CameraId, bool),
     /// Browse anew and dial everything that is not connected now, without waiting.
     Refresh,
+    /// Let a device watch every camera that this device owns, or remove it from all of them; for
+    /// now and for later.
+    Decide {
+        /// Which device.
+        device: DeviceId,
+        /// Its name, to be remembered with the decision.
+        name: String,
+        /// Whether it may watch.
+        allow: bool,
+    },
+    /// The notice of who claimed this home's cameras has been read.
+    DismissNews,
+    /// Use an invitation to the cameras of others, now and later.
+    Join(Invitation),
     /// Dial an address typed by hand.
     AddPeer(SocketAddr),
     /// Say goodbye to everyone and stop.

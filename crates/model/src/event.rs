@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::{Access, CameraId, DeviceId, NodeId, Role, StreamStats};
+use crate::{Access, CameraId, Code, DeviceId, NodeId, RequestEnd, Role, StreamStats};
 
 /// Why a camera's session or the camera itself went away.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +64,15 @@ pub enum Event {
         camera: CameraId,
         /// The verdict.
         state: Access,
+        /// While pending: what both ends show, once they have agreed on it.
+        code: Option<Code>,
+    },
+    /// Nobody is asked any longer whether this device may watch.
+    RequestEnded {
+        /// Which camera.
+        camera: CameraId,
+        /// Why.
+        reason: RequestEnd,
     },
     /// Media flows for a camera's session.
     Connected {
@@ -149,6 +158,17 @@ pub enum Event {
         viewer: DeviceId,
         /// Its name, empty where it has none.
         name: String,
+        /// What both ends show.
+        code: Code,
+    },
+    /// Somebody allowed a device to watch our cameras, or refused or removed it.
+    AccessDecided {
+        /// The device.
+        viewer: DeviceId,
+        /// Its name, empty where it has none.
+        name: String,
+        /// Whether it may watch.
+        allow: bool,
     },
     /// A peer broke the rules; its link was closed and nothing else was touched.
     PeerRefused {

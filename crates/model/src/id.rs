@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use std::sync::LazyLock;
 
 /// RFC 4648 base32 in lower case without padding: safe in TXT records, file names and URLs.
-static BASE32: LazyLock<Encoding> = LazyLock::new(|| {
+pub(crate) static BASE32: LazyLock<Encoding> = LazyLock::new(|| {
     let mut spec = Specification::new();
     spec.symbols.push_str("abcdefghijklmnopqrstuvwxyz234567");
     spec.translate.from.push_str("ABCDEFGHIJKLMNOPQRSTUVWXYZ");
@@ -123,12 +123,24 @@ impl CameraId {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub u64);
 
+/// The time during which programs of one home run on one machine, by a random number: two machines
+/// that use one key have two. Printed as 16 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunId(pub u64);
+
 /// How often a node has been started: a higher epoch replaces what a lower one said.
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, Default,
 )]
 #[serde(transparent)]
 pub struct Epoch(pub u64);
+
+fn hexadecimal(text: &str) -> Result<u64, IdError> {
+    if text.len() != 16 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Err(IdError);
+    }
+    u64::from_str_radix(text, 16).map_err(|_| IdError)
+}
 
 macro_rules! text_id {
     ($type:ident, $print:expr, $parse:expr) => {
@@ -183,12 +195,8 @@ text_id!(CameraId, |id| BASE32.encode(&join(id.device, id.source)), |text| {
     let (device, source) = split(&decode(text)?)?;
     Ok(CameraId { device, source })
 });
-text_id!(SessionId, |id| format!("{:016x}", id.0), |text| {
-    if text.len() != 16 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return Err(IdError);
-    }
-    u64::from_str_radix(text, 16).map(SessionId).map_err(|_| IdError)
-});
+text_id!(SessionId, |id| format!("{:016x}", id.0), |text| hexadecimal(text).map(SessionId));
+text_id!(RunId, |id| format!("{:016x}", id.0), |text| hexadecimal(text).map(RunId));
 
 #[cfg(test)]
 mod tests {

@@ -4,20 +4,28 @@
 //! one place. Plain data only: no I/O, no async, no clock.
 
 mod camera;
+mod code;
 mod command;
 mod event;
 mod id;
+mod invitation;
 pub mod limits;
 mod net;
 mod snapshot;
 mod stats;
 mod trust;
 
-pub use camera::{Access, AccessMode, IceCandidate, Layer, MediaKind, Role, VideoFormat};
+pub use camera::{
+    Access, AccessMode, IceCandidate, Layer, MediaKind, RequestEnd, Role, VideoFormat,
+};
+pub use code::Code;
 pub use command::{Command, Selection};
 pub use event::{Event, LostReason};
-pub use id::{CameraId, DeviceId, Epoch, IdError, NodeId, SessionId};
+pub use id::{CameraId, DeviceId, Epoch, IdError, NodeId, RunId, SessionId};
+pub use invitation::Invitation;
 pub use net::is_on_local_network;
-pub use snapshot::{CameraView, LocalCamera, Snapshot, TileState, WatcherView};
+pub use snapshot::{
+    CameraView, DeviceView, LocalCamera, RequestView, Snapshot, TileState, WatcherView,
+};
 pub use stats::{CameraStats, LayerStats, Percentiles, StreamStats};
-pub use trust::TrustView;
+pub use trust::{ClaimNews, TrustChange, TrustView, Verdict, Waiting};

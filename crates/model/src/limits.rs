@@ -83,6 +83,23 @@ pub const VIEWERS_PER_CAMERA_MAX: usize = 32;
 pub const CAMERAS_PER_VIEWER_MAX: usize = 64;
 /// Devices that wait for leave at one camera.
 pub const WAITING_MAX: usize = 8;
+/// How long each of them waits for an answer. Its place is taken that long even if it goes away, so
+/// that nobody can try codes one after the other.
+pub const WAITING_TIME: Duration = Duration::from_secs(600);
+/// Codes that one device may agree on while it waits.
+pub const WAITING_CODES_MAX: u32 = 3;
+/// A device that asked has to agree on its code within this, or its place is free again.
+pub const CODE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Invitations to the cameras of others that a home keeps, and shows one camera.
+pub const INVITATIONS_MAX: usize = 8;
+/// Wrong invitations from one address before it has to wait between tries.
+pub const WRONG_INVITATIONS_FREE: u32 = 5;
+/// The longest such wait; it doubles from one second on.
+pub const WRONG_INVITATION_DELAY_MAX: Duration = Duration::from_secs(300);
+/// Decisions about devices that a viewer keeps for the cameras it owns.
+pub const VERDICTS_MAX: usize = 1024;
+/// People watching that a camera tells its owner of in one message.
+pub const TOLD_WATCHERS_MAX: usize = 64;
 /// A session outlives its link by this, while frames arrive.
 pub const SESSION_RESUME: Duration = Duration::from_secs(10);
 

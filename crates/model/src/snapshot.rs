@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::{Access, CameraId, DeviceId, Epoch, LostReason, NodeId, StreamStats};
+use crate::{
+    Access, CameraId, ClaimNews, Code, DeviceId, Epoch, LostReason, NodeId, RequestEnd, StreamStats,
+};
 
 /// What a tile may truthfully say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,10 +15,20 @@ pub enum TileState {
     Idle,
     /// A link or a session is being made.
     Connecting,
-    /// The camera asks somebody for leave.
-    Waiting,
+    /// The camera asks somebody for leave. Both ends show the code, once they have agreed on it.
+    Waiting {
+        /// What the other end shows too.
+        code: Option<Code>,
+    },
+    /// Nobody is asked any longer. Unless there were too many who asked, only a person can ask again,
+    /// by a [`crate::Command::Refresh`].
+    RequestEnded(RequestEnd),
+    /// Only viewers with the camera's invitation may watch, and this one has shown none.
+    NeedsInvitation,
     /// Leave was refused.
     Denied,
+    /// This device could watch, and somebody has removed it.
+    Removed,
     /// New pictures arrive.
     Live,
     /// None for too long, though the session stands.
@@ -51,6 +63,28 @@ pub struct CameraView {
     pub linked: bool,
     /// The figures of the last second.
     pub stats: Option<StreamStats>,
+    /// Who watches it now, this device included; `None` unless this device owns it.
+    pub watchers: Option<Vec<DeviceView>>,
+}
+
+/// A device, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceView {
+    /// Which.
+    pub device: DeviceId,
+    /// Its name: what it says itself, verified by nobody. Empty where it has none.
+    pub name: String,
+}
+
+/// A device that waits for leave to watch cameras which this device owns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestView {
+    /// Who asks.
+    pub device: DeviceId,
+    /// Its name: what it says itself, verified by nobody. Empty where it has none.
+    pub name: String,
+    /// The name of each camera where it asks, and the code that it shows there.
+    pub codes: Vec<(String, Code)>,
 }
 
 /// Somebody who watches one of our cameras.
@@ -84,4 +118,10 @@ pub struct Snapshot {
     pub local: Vec<LocalCamera>,
     /// Cameras that were announced but not listed, because the list is full.
     pub cameras_over_limit: u64,
+    /// Who asks for leave to watch a camera that this device owns, here or elsewhere.
+    pub requests: Vec<RequestView>,
+    /// Who has claimed this home's cameras, until somebody says that they know.
+    pub news: Option<ClaimNews>,
+    /// What is wrong and stays wrong until a person acts: what, and what to do.
+    pub warnings: Vec<String>,
 }

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Access, AccessMode, DeviceId};
+use crate::limits::{INVITATIONS_MAX, VERDICTS_MAX};
+use crate::{Access, AccessMode, Code, DeviceId, Invitation, NodeId};
 
 /// The devices that a home has made up its mind about, each with the name it had then (for
 /// people; unverified).
@@ -22,9 +23,100 @@ pub struct TrustView {
     pub watchers: BTreeMap<DeviceId, String>,
     /// Were refused or removed.
     pub denied: BTreeMap<DeviceId, String>,
+    /// The last claim, until somebody has seen it and said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub news: Option<ClaimNews>,
+    /// Who waits at which program of this home; each program writes its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<Waiting>,
+    /// Whoever holds this may watch where `--access invite` is set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invitation: Option<Invitation>,
+    /// Invitations to the cameras of others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub joined: Vec<Invitation>,
+    /// What people at this home's viewer decided about devices, for every camera that it owns.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub verdicts: BTreeMap<DeviceId, Verdict>,
     /// The lists cannot be read: nobody but the own device may watch until they can.
     #[serde(skip)]
     pub sealed: bool,
+}
+
+/// A claim that nobody has looked at yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimNews {
+    /// The owner since then.
+    pub device: DeviceId,
+    /// Its name then.
+    pub name: String,
+    /// When, in seconds since 1970 (UTC).
+    pub at_s: u64,
+}
+
+/// A device that waits for leave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// Who.
+    pub device: DeviceId,
+    /// Its name, unverified.
+    pub name: String,
+    /// The program of this home where it waits.
+    pub node: NodeId,
+    /// The name of the camera there.
+    pub camera: String,
+    /// What both ends show.
+    pub code: Code,
+    /// Until when, in seconds since 1970 (UTC).
+    pub until_s: u64,
+}
+
+/// What somebody decided about a device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Its name then, unverified.
+    pub name: String,
+    /// Whether it may watch.
+    pub allow: bool,
+}
+
+/// One change of the lists: the mesh wishes it, the store makes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TrustChange {
+    /// May watch.
+    Allow {
+        /// Who.
+        device: DeviceId,
+        /// Its name.
+        name: String,
+    },
+    /// May not, and no longer.
+    Deny {
+        /// Who.
+        device: DeviceId,
+        /// Its name.
+        name: String,
+    },
+    /// Waits at a program of this home; replaces what was said of the same device there.
+    Wait(Waiting),
+    /// Waits there no longer.
+    StopWaiting {
+        /// Who.
+        device: DeviceId,
+        /// Where.
+        node: NodeId,
+    },
+    /// A decision for every camera that this home owns, wherever it is.
+    Decide {
+        /// About whom.
+        device: DeviceId,
+        /// What.
+        verdict: Verdict,
+    },
+    /// Somebody has seen who claimed the cameras.
+    DismissNews,
+    /// An invitation to the cameras of others.
+    Join(Invitation),
 }
 
 impl TrustView {
@@ -48,37 +140,84 @@ impl TrustView {
         } else {
             match mode {
                 AccessMode::Open => Access::Granted,
+                AccessMode::Invite => Access::Invite,
                 AccessMode::Ask if self.claimed => Access::Pending,
                 AccessMode::Ask => Access::Unclaimed,
             }
         }
     }
 
-    /// Makes `device` the owner if nobody has claimed the cameras yet; whether it did.
-    pub fn claim(&mut self, device: DeviceId, name: &str) -> bool {
+    /// Whether `device` may allow and remove others at the cameras of the device `own`.
+    pub fn is_owner(&self, device: DeviceId, own: DeviceId) -> bool {
+        device == own || (!self.sealed && self.owners.contains_key(&device))
+    }
+
+    /// Makes `device` the owner if nobody has claimed the cameras yet; whether it did. `at_s`:
+    /// seconds since 1970.
+    pub fn claim(&mut self, device: DeviceId, name: &str, at_s: u64) -> bool {
         if self.claimed || self.sealed || self.denied.contains_key(&device) {
             return false;
         }
         self.claimed = true;
+        self.watchers.remove(&device);
         self.owners.insert(device, name.to_owned());
+        self.news = Some(ClaimNews { device, name: name.to_owned(), at_s });
         true
+    }
+
+    /// Makes one change.
+    pub fn apply(&mut self, change: &TrustChange) {
+        match change {
+            TrustChange::Allow { device, name } => self.allow(*device, name),
+            TrustChange::Deny { device, name } => self.deny(*device, name),
+            TrustChange::Wait(waiting) => {
+                self.stop_waiting(waiting.device, waiting.node);
+                self.waiting.push(waiting.clone());
+            }
+            TrustChange::StopWaiting { device, node } => self.stop_waiting(*device, *node),
+            TrustChange::Decide { device, verdict } => {
+                // Old decisions stay: a full list takes no new ones, and those are asked again.
+                if self.verdicts.len() < VERDICTS_MAX || self.verdicts.contains_key(device) {
+                    self.verdicts.insert(*device, verdict.clone());
+                }
+            }
+            TrustChange::DismissNews => self.news = None,
+            TrustChange::Join(invitation) => {
+                self.joined.retain(|held| held != invitation);
+                self.joined.push(invitation.clone());
+                // The oldest is the one that is most likely no longer needed.
+                let over = self.joined.len().saturating_sub(INVITATIONS_MAX);
+                self.joined.drain(..over);
+            }
+        }
     }
 
     /// Lets `device` watch; an owner stays one.
     pub fn allow(&mut self, device: DeviceId, name: &str) {
-        self.denied.remove(&device);
+        let known = self.denied.remove(&device).filter(|_| name.is_empty());
+        self.waiting.retain(|waiting| waiting.device != device);
         if !self.owners.contains_key(&device) {
-            self.watchers.insert(device, name.to_owned());
+            let name = known.unwrap_or_else(|| name.to_owned());
+            self.watchers.entry(device).or_insert(name);
         }
     }
 
     /// Refuses `device`, and removes it where it was allowed. The cameras stay claimed.
     pub fn deny(&mut self, device: DeviceId, name: &str) {
         let known = self.owners.remove(&device).or_else(|| self.watchers.remove(&device));
+        self.waiting.retain(|waiting| waiting.device != device);
+        let known = known.or_else(|| self.denied.remove(&device).filter(|_| name.is_empty()));
         self.denied.insert(device, known.unwrap_or_else(|| name.to_owned()));
+        if self.news.as_ref().is_some_and(|news| news.device == device) {
+            self.news = None;
+        }
     }
 
-    /// How many devices are listed in all.
+    fn stop_waiting(&mut self, device: DeviceId, node: NodeId) {
+        self.waiting.retain(|waiting| waiting.device != device || waiting.node != node);
+    }
+
+    /// How many devices are listed in all, waiting ones aside.
     pub fn len(&self) -> usize {
         self.owners.len() + self.watchers.len() + self.denied.len()
     }
@@ -101,27 +240,44 @@ mod tests {
         view.access_for(device(name), device("own"), AccessMode::Ask)
     }
 
+    fn waits(name: &str, node: &str) -> Waiting {
+        Waiting {
+            device: device(name),
+            name: name.to_owned(),
+            node: NodeId::new(device("own"), node),
+            camera: node.to_owned(),
+            code: Code::from_number(7),
+            until_s: 600,
+        }
+    }
+
     #[test]
     fn the_first_device_to_ask_owns_the_cameras_and_the_next_one_waits() {
         let mut view = TrustView::default();
         assert_eq!(ask(&view, "ann"), Access::Unclaimed);
-        assert!(view.claim(device("ann"), "Ann"));
-        assert!(!view.claim(device("bob"), "Bob"));
+        assert!(view.claim(device("ann"), "Ann", 5));
+        assert!(!view.claim(device("bob"), "Bob", 6));
+        assert_eq!(view.news.as_ref().map(|news| (news.device, news.at_s)), Some((device("ann"), 5)));
         assert_eq!(ask(&view, "ann"), Access::Granted);
         assert_eq!(ask(&view, "bob"), Access::Pending);
         view.allow(device("bob"), "Bob");
         assert_eq!(ask(&view, "bob"), Access::Granted);
+        assert!(view.is_owner(device("ann"), device("own")));
+        assert!(!view.is_owner(device("bob"), device("own")));
     }
 
     #[test]
     fn revoking_the_only_owner_never_makes_a_camera_free_for_the_next_one() {
         let mut view = TrustView::default();
-        view.claim(device("ann"), "Ann");
+        view.claim(device("ann"), "Ann", 5);
         view.deny(device("ann"), "");
         assert_eq!(view.denied[&device("ann")], "Ann");
+        assert_eq!(view.news, None);
         assert_eq!(ask(&view, "ann"), Access::Denied);
         assert_eq!(ask(&view, "bob"), Access::Pending);
-        assert!(!view.claim(device("bob"), "Bob"));
+        assert!(!view.claim(device("bob"), "Bob", 6));
+        view.allow(device("ann"), "");
+        assert_eq!(view.watchers[&device("ann")], "Ann");
     }
 
     #[test]
@@ -134,12 +290,55 @@ mod tests {
     }
 
     #[test]
+    fn by_invitation_only_means_that_nobody_claims_and_nobody_waits() {
+        let mut view = TrustView::default();
+        view.allow(device("ann"), "Ann");
+        let access = |name: &str| view.access_for(device(name), device("own"), AccessMode::Invite);
+        assert_eq!(access("ann"), Access::Granted);
+        assert_eq!(access("bob"), Access::Invite);
+        assert_eq!(access("own"), Access::Granted);
+    }
+
+    #[test]
     fn lists_that_cannot_be_read_admit_nobody_but_the_own_device() {
         let mut view = TrustView::sealed();
-        for mode in [AccessMode::Ask, AccessMode::Open] {
+        for mode in [AccessMode::Ask, AccessMode::Open, AccessMode::Invite] {
             assert_eq!(view.access_for(device("bob"), device("own"), mode), Access::Pending);
             assert_eq!(view.access_for(device("own"), device("own"), mode), Access::Granted);
         }
-        assert!(!view.claim(device("bob"), "Bob"));
+        assert!(!view.claim(device("bob"), "Bob", 5));
+    }
+
+    #[test]
+    fn a_device_waits_once_at_each_program_until_somebody_decides() {
+        let mut view = TrustView::default();
+        for waiting in [waits("bob", "a"), waits("bob", "a"), waits("bob", "b"), waits("eve", "a")] {
+            view.apply(&TrustChange::Wait(waiting));
+        }
+        assert_eq!(view.waiting.len(), 3);
+        let eve = waits("eve", "a");
+        view.apply(&TrustChange::StopWaiting { device: eve.device, node: eve.node });
+        assert_eq!(view.waiting.len(), 2);
+        view.apply(&TrustChange::Allow { device: device("bob"), name: "Bob".into() });
+        assert_eq!((view.waiting.len(), ask(&view, "bob")), (0, Access::Granted));
+    }
+
+    #[test]
+    fn lists_that_others_fill_are_bounded() {
+        let mut view = TrustView::default();
+        for n in 0..=u8::try_from(INVITATIONS_MAX).unwrap() {
+            view.apply(&TrustChange::Join(Invitation::from_bytes([n; 16])));
+        }
+        assert_eq!(view.joined.len(), INVITATIONS_MAX);
+        assert_eq!(view.joined[0], Invitation::from_bytes([1; 16]));
+        let verdict = Verdict { name: String::new(), allow: true };
+        for n in 0..=VERDICTS_MAX {
+            let device = device(&n.to_string());
+            view.apply(&TrustChange::Decide { device, verdict: verdict.clone() });
+        }
+        assert_eq!(view.verdicts.len(), VERDICTS_MAX);
+        let changed = Verdict { name: String::new(), allow: false };
+        view.apply(&TrustChange::Decide { device: device("0"), verdict: changed.clone() });
+        assert_eq!(view.verdicts[&device("0")], changed);
     }
 }

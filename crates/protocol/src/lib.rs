@@ -8,11 +8,15 @@
 mod discovery;
 mod message;
 mod name;
+mod proof;
 mod txt;
 
 pub use discovery::{DiscoveryEvent, SERVICE_TYPE};
-pub use message::{ErrorCode, Greeting, Message, OfferedCamera, ProtocolError};
+pub use message::{
+    ErrorCode, Greeting, Message, OfferedCamera, ProtocolError, WaitingDevice, WatchingDevice,
+};
 pub use name::clean_name;
+pub use proof::{ChannelBinding, Commitment, Nonce, Proof, Secret, code};
 pub use txt::{Txt, TxtError};
 
 /// The version of signaling and TXT. Unknown versions are refused with words.

@@ -1,15 +1,17 @@
 //! Signaling messages: one JSON object in one WebSocket text message.
 
 use lanlens_model::limits::{
-    CAMERAS_PER_NODE_MAX, CANDIDATE_BYTES_MAX, MESSAGE_BYTES_MAX, SDP_BYTES_MAX,
+    CAMERAS_PER_NODE_MAX, CANDIDATE_BYTES_MAX, INVITATIONS_MAX, MESSAGE_BYTES_MAX, SDP_BYTES_MAX,
+    TOLD_WATCHERS_MAX, WAITING_MAX,
 };
 use lanlens_model::{
-    Access, CameraId, DeviceId, Epoch, IceCandidate, Layer, NodeId, Role, SessionId,
+    Access, CameraId, Code, DeviceId, Epoch, IceCandidate, Layer, NodeId, RequestEnd, Role, RunId,
+    SessionId,
 };
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{VERSION, clean_name};
+use crate::{Commitment, Nonce, Proof, VERSION, clean_name};
 
 /// Who a node is; the first message in each direction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +26,10 @@ pub struct Greeting {
     pub role: Role,
     /// Its process start.
     pub epoch: Epoch,
+    /// The same for all programs of its home that run side by side: tells a copy of the home on
+    /// another machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
     /// Friendly name, empty for a viewer that has none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
@@ -44,6 +50,30 @@ pub struct OfferedCamera {
     /// Must belong to the greeting's device.
     pub id: CameraId,
     /// Friendly name.
+    pub name: String,
+}
+
+/// A device that waits at the sender.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingDevice {
+    /// Who.
+    pub device: DeviceId,
+    /// Its name, verified by nobody.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// What both ends show.
+    pub code: Code,
+}
+
+/// A device that watches one of the sender's cameras.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WatchingDevice {
+    /// Which camera.
+    pub camera: CameraId,
+    /// Who.
+    pub device: DeviceId,
+    /// Its name, verified by nobody.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
 }
 
@@ -86,7 +116,53 @@ pub enum Message {
         state: Access,
     },
     /// Somebody at the sender wants to watch and was told to wait: ask a person.
-    AccessRequest,
+    AccessRequest {
+        /// It still shows the code of an earlier link: agree on a new one only if you forgot it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        again: bool,
+    },
+    /// First step to a code: the camera's side is bound to a nonce that it keeps to itself.
+    AccessCommit {
+        /// Its hash.
+        commitment: Commitment,
+    },
+    /// Second step: the watching side's nonce.
+    AccessNonce {
+        /// By chance.
+        nonce: Nonce,
+    },
+    /// Third step: the camera's nonce. Both sides can now compute the code.
+    AccessReveal {
+        /// What the commitment was made of.
+        nonce: Nonce,
+    },
+    /// Nobody is asked any longer, though nobody decided.
+    AccessEnded {
+        /// Why.
+        reason: RequestEnd,
+    },
+    /// The sender holds invitations and proves it, without showing them.
+    Invitation {
+        /// One for each invitation that it holds.
+        proofs: Vec<Proof>,
+    },
+    /// To an owner of the sender's cameras: who waits and who watches, as of now.
+    Watchers {
+        /// Devices that wait for leave.
+        waiting: Vec<WaitingDevice>,
+        /// Devices that watch.
+        watching: Vec<WatchingDevice>,
+    },
+    /// From an owner: who may watch.
+    AccessDecide {
+        /// About whom.
+        device: DeviceId,
+        /// Its name, to be remembered with the decision.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        name: String,
+        /// Whether it may.
+        allow: bool,
+    },
     /// The watching side wants a camera (receive-only SDP offer, RFC 8829).
     Offer {
         /// Allocated by the watching side.
@@ -241,6 +317,17 @@ impl Message {
             {
                 return limit("the candidate is too long");
             }
+            Message::Invitation { proofs } if proofs.len() > INVITATIONS_MAX => {
+                return limit("too many invitations at once");
+            }
+            Message::Watchers { waiting, watching } => {
+                if waiting.len() > WAITING_MAX || watching.len() > TOLD_WATCHERS_MAX {
+                    return limit("too many watchers in one message");
+                }
+                waiting.iter_mut().for_each(|device| device.name = clean_name(&device.name));
+                watching.iter_mut().for_each(|device| device.name = clean_name(&device.name));
+            }
+            Message::AccessDecide { name, .. } => *name = clean_name(name),
             Message::Error { text, .. } => {
                 *text = text.chars().filter(|c| !c.is_control()).take(300).collect();
             }
