@@ -10,8 +10,11 @@ Examples:
   lanlens-camera                                   the first camera of this computer
   lanlens-camera --name Nursery --size 640x360     a name, and less data on a weak Wi-Fi
   lanlens-camera --source pattern --access open    a moving test picture for everyone
+  lanlens-camera --access invite                   only for those you give the link that
+                                                   `lanlens trust invite` prints
 
-The first viewer that asks for the picture owns the camera; other devices wait (--access ask).";
+The first viewer that asks for the picture owns the camera; other devices wait, with a code on
+both screens, until its owner allows them in the viewer or with `lanlens trust` (--access ask).";
 
 /// Shows this computer's camera to the viewers of the local network. No server, no account.
 #[derive(Debug, Parser)]
@@ -57,20 +60,17 @@ pub(crate) struct CameraArgs {
 pub(crate) enum AccessArg {
     /// The first viewer owns the camera, others wait
     Ask,
+    /// Only viewers with the invitation that `lanlens trust invite` shows
+    Invite,
     /// Anyone on the local network
     Open,
-}
-
-impl AccessArg {
-    pub(crate) fn is_open(self) -> bool {
-        matches!(self, AccessArg::Open)
-    }
 }
 
 impl From<AccessArg> for AccessMode {
     fn from(access: AccessArg) -> Self {
         match access {
             AccessArg::Ask => AccessMode::Ask,
+            AccessArg::Invite => AccessMode::Invite,
             AccessArg::Open => AccessMode::Open,
         }
     }

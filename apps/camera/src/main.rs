@@ -33,7 +33,7 @@ async fn show_camera(args: CameraArgs, begin: Instant) -> Result<u8> {
     let name = args.name.clone().unwrap_or_default();
     let config = args.common.apply(NodeConfig::camera(args.common.home()?, name, camera));
     let node = start(config).await?;
-    let mut output = Output::new(args.json, begin, &node, args.access.is_open());
+    let mut output = Output::new(&args, begin, &node);
     output.ready(&node);
     serve(&node, &mut output).await;
     output.end();
@@ -69,11 +69,12 @@ enum Output {
 }
 
 impl Output {
-    fn new(json: bool, begin: Instant, node: &NodeHandle, open: bool) -> Self {
-        if json {
+    fn new(args: &CameraArgs, begin: Instant, node: &NodeHandle) -> Self {
+        if args.json {
             Output::Json(JsonLines::new(begin))
         } else {
-            Output::Words(StatusLine::new(node.ready(), open))
+            let words = StatusLine::new(node.ready(), args.access.into(), args.common.home_flag());
+            Output::Words(words)
         }
     }
 
@@ -90,7 +91,7 @@ impl Output {
                     }),
                 );
             }
-            Output::Words(line) => line.ready(ready),
+            Output::Words(line) => line.ready(ready, &node.snapshot()),
         }
     }
 
@@ -145,8 +146,11 @@ fn as_json(event: &Event) -> Option<(&'static str, Value)> {
             ("viewer_left", json!({ "viewer": viewer, "name": name }))
         }
         Event::Claimed { viewer, name } => ("claimed", json!({ "viewer": viewer, "name": name })),
-        Event::AccessRequest { viewer, name } => {
-            ("access_request", json!({ "viewer": viewer, "name": name }))
+        Event::AccessRequest { viewer, name, code } => {
+            ("access_request", json!({ "viewer": viewer, "name": name, "code": code }))
+        }
+        Event::AccessDecided { viewer, name, allow } => {
+            ("access_decided", json!({ "viewer": viewer, "name": name, "allow": allow }))
         }
         Event::PeerRefused { address, reason } => {
             ("error", json!({ "message": format!("refused {address}: {reason}") }))

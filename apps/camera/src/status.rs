@@ -2,28 +2,45 @@
 
 use std::io::{IsTerminal, Write};
 
-use lanlens_model::{CameraStats, Event, Snapshot};
+use lanlens_model::{AccessMode, CameraStats, Event, Snapshot};
 use lanlens_node::Ready;
 
 /// Written to stderr.
 pub(crate) struct StatusLine {
     name: String,
-    open: bool,
+    access: AccessMode,
+    /// What `lanlens trust` needs behind it to mean this home.
+    home_flag: String,
     live: bool,
     shown: bool,
 }
 
 impl StatusLine {
-    pub(crate) fn new(ready: &Ready, open: bool) -> Self {
+    pub(crate) fn new(ready: &Ready, access: AccessMode, home_flag: String) -> Self {
         let live = std::io::stderr().is_terminal();
-        Self { name: ready.name.clone(), open, live, shown: false }
+        Self { name: ready.name.clone(), access, home_flag, live, shown: false }
     }
 
-    pub(crate) fn ready(&mut self, ready: &Ready) {
+    pub(crate) fn ready(&mut self, ready: &Ready, snapshot: &Snapshot) {
         let addresses: Vec<String> = ready.addresses.iter().map(ToString::to_string).collect();
         self.news(&format!("“{}” is on the network at {}", ready.name, addresses.join(", ")));
-        if self.open {
-            self.news("OPEN: anyone on this network may watch this camera (--access open)");
+        match self.access {
+            AccessMode::Ask => {}
+            AccessMode::Open => {
+                self.news("OPEN: anyone on this network may watch this camera (--access open)");
+            }
+            AccessMode::Invite => self.news(&format!(
+                "only for those you invite: {} shows the link",
+                self.trust("invite")
+            )),
+        }
+        if let Some(claim) = &snapshot.news {
+            let who = who(&claim.name, &claim.device.to_string());
+            self.news(&format!(
+                "{who} has become the owner of this computer's cameras; not you? {}; yours? {}",
+                self.trust("reset"),
+                self.trust("dismiss")
+            ));
         }
         self.news("open lanlens-viewer on another computer of this Wi-Fi; Ctrl-C ends");
     }
@@ -37,12 +54,20 @@ impl StatusLine {
                 format!("{} left", who(name, &viewer.device().to_string()))
             }
             Event::Claimed { viewer, name } => {
-                format!("{} is now the owner of this camera", who(name, &viewer.to_string()))
+                let who = who(name, &viewer.to_string());
+                format!("{who} is now the owner of this camera; not you? {}", self.trust("reset"))
             }
-            Event::AccessRequest { viewer, name } => format!(
-                "{} wants to watch, but this camera has an owner; allowing others is not built yet",
-                who(name, &viewer.to_string())
+            Event::AccessRequest { viewer, name, code } => format!(
+                "{} asks to watch. If its screen shows {}: {}; if not: {}",
+                who(name, &viewer.to_string()),
+                code.spaced(),
+                self.trust(&format!("allow {code}")),
+                self.trust(&format!("deny {code}"))
             ),
+            Event::AccessDecided { viewer, name, allow } => {
+                let verdict = if *allow { "may now watch" } else { "may not watch" };
+                format!("{} {verdict}", who(name, &viewer.to_string()))
+            }
             Event::PeerRefused { address, reason } => format!("refused {address}: {reason}"),
             Event::Error { message } => message.clone(),
             _ => return,
@@ -71,10 +96,28 @@ impl StatusLine {
             1 => "1 viewer".to_owned(),
             n => format!("{n} viewers"),
         };
+        let mut notes = String::new();
+        if self.access == AccessMode::Open {
+            notes.push_str(" · OPEN to everyone");
+        }
+        if let Some(claim) = &snapshot.news {
+            notes
+                .push_str(&format!(" · new owner {}", who(&claim.name, &claim.device.to_string())));
+        }
+        for (_, code) in snapshot.requests.iter().flat_map(|request| &request.codes) {
+            notes.push_str(&format!(" · {} asks to watch", code.spaced()));
+        }
+        if !snapshot.warnings.is_empty() {
+            notes.push_str(" · see the warning above");
+        }
         self.shown = true;
         // Back to the first column, erase the line (ECMA-48 EL).
-        eprint!("\r\x1b[2K{} · {viewers} · {picture}", self.name);
+        eprint!("\r\x1b[2K{} · {viewers} · {picture}{notes}", self.name);
         let _ = std::io::stderr().flush();
+    }
+
+    fn trust(&self, command: &str) -> String {
+        format!("`lanlens trust {command}{}`", self.home_flag)
     }
 
     pub(crate) fn end(&mut self) {

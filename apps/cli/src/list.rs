@@ -84,6 +84,7 @@ fn state(camera: &CameraView) -> &'static str {
         Some(Access::Unclaimed) => "nobody's yet",
         Some(Access::Pending) => "has an owner",
         Some(Access::Denied) => "denied to you",
+        Some(Access::Invite) => "by invitation",
         None => "reachable",
     }
 }

@@ -4,8 +4,12 @@ mod grid;
 mod hashes;
 mod list;
 mod table;
+mod trust;
+mod trust_invite;
+mod trust_list;
 mod watch;
 mod watch_json;
+mod watch_words;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -19,6 +23,7 @@ Examples:
   lanlens watch                         receive every camera, figures every second
   lanlens watch Kitchen --for 10        one camera, ten seconds, then a summary
   lanlens watch --json | jq             for scripts
+  lanlens trust list                    who waits for leave, and who may watch
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing found.";
 
@@ -36,6 +41,8 @@ enum Task {
     List(list::ListArgs),
     /// Receive cameras and tell how well that works
     Watch(watch::WatchArgs),
+    /// Who may watch this computer's cameras
+    Trust(trust::TrustArgs),
 }
 
 fn main() -> ExitCode {
@@ -43,6 +50,7 @@ fn main() -> ExitCode {
     match Cli::parse().task {
         Task::List(args) => lanlens_app::run(list::run(args)),
         Task::Watch(args) => lanlens_app::run(watch::run(args, begin)),
+        Task::Trust(args) => lanlens_app::run(async { trust::run(args) }),
     }
 }
 
@@ -67,7 +75,7 @@ mod tests {
 
     #[test]
     fn what_is_not_built_yet_is_wrong_usage() {
-        for task in ["record", "snapshot", "doctor", "trust", "phone"] {
+        for task in ["record", "snapshot", "doctor", "phone"] {
             let error = Cli::try_parse_from(["lanlens", task]).unwrap_err();
             assert_eq!(error.exit_code(), 2, "{task}");
         }

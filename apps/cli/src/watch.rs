@@ -16,7 +16,8 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::grid::Newest;
 use crate::table::Table;
-use crate::{NO_CAMERA, hashes, out, watch_json};
+use crate::watch_words::{HEAD, row, state};
+use crate::{NO_CAMERA, hashes, out, watch_json, watch_words};
 
 /// Pictures for `--grid` are taken out of their slots this often.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
@@ -48,6 +49,10 @@ pub(crate) struct WatchArgs {
     #[arg(long, value_name = "FILE")]
     hashes: Option<PathBuf>,
 
+    /// Name that a camera shows when this device asks to watch [default: none]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+
     /// One JSON object a line on stdout, nothing else there
     #[arg(long)]
     json: bool,
@@ -73,6 +78,7 @@ pub(crate) async fn run(args: WatchArgs, begin: Instant) -> Result<u8> {
         false => Selection::Matching(args.cameras.clone()),
     };
     let config = NodeConfig {
+        name: args.name.clone().unwrap_or_default(),
         decode: args.decode == YesNo::Yes,
         measure_pattern: args.measure == Some(Measure::Pattern),
         unit_tap: args.hashes.as_deref().map(hashes::write_to).transpose()?,
@@ -182,45 +188,14 @@ impl Session {
         if self.json {
             return watch_json::print(&self.lines, event);
         }
-        if let Some(words) = self.words(event) {
+        let name = |camera: &CameraId| {
+            self.names.get(camera).cloned().unwrap_or_else(|| camera.to_string())
+        };
+        if let Some(words) = watch_words::event(event, name) {
             self.erase();
             return out(&format!("{:7.3} s  {words}\n", self.begin.elapsed().as_secs_f64()));
         }
         true
-    }
-
-    fn words(&self, event: &Event) -> Option<String> {
-        let name = |camera: &CameraId| {
-            self.names.get(camera).cloned().unwrap_or_else(|| camera.to_string())
-        };
-        Some(match event {
-            Event::Discovered { name, addresses, .. } => match addresses.first() {
-                Some(address) => format!("{name}: found at {address}"),
-                None => format!("{name}: found"),
-            },
-            Event::FirstFrame { camera, width, height, .. } => {
-                format!("{}: first picture, {width}×{height}", name(camera))
-            }
-            Event::Stalled { camera, since_ms } => {
-                format!("{}: STALLED, no new picture for {since_ms} ms", name(camera))
-            }
-            Event::Live { camera, since_ms: 0 } => format!("{}: live", name(camera)),
-            Event::Live { camera, since_ms } => {
-                format!("{}: live again after {since_ms} ms", name(camera))
-            }
-            Event::Lost { camera, reason } => format!("{}: lost, {}", name(camera), reason.text()),
-            Event::Gone { camera, reason } => format!("{}: gone, {}", name(camera), reason.text()),
-            Event::Access { camera, state: lanlens_model::Access::Pending } => format!(
-                "{}: has an owner; this device waits for leave and gets no picture",
-                name(camera)
-            ),
-            Event::Access { camera, state: lanlens_model::Access::Denied } => {
-                format!("{}: this device was refused", name(camera))
-            }
-            Event::PeerRefused { address, reason } => format!("refused {address}: {reason}"),
-            Event::Error { message } => message.clone(),
-            _ => return None,
-        })
     }
 
     /// The table of the last second, over the one before.
@@ -229,7 +204,7 @@ impl Session {
         let mut table = Table::new(&HEAD);
         for camera in snapshot.cameras.values() {
             let stats = self.last.get(&camera.id).map(|(_, stats)| stats);
-            table.row(row(&camera.name, state(&camera.state), stats, false));
+            table.row(row(&camera.name, &state(&camera.state), stats, false));
         }
         self.erase();
         out(&table.to_string());
@@ -263,39 +238,6 @@ impl Session {
             table.row(row(name, "", Some(stats), true));
         }
         out(&table.to_string());
-    }
-}
-
-const HEAD: [&str; 9] =
-    ["CAMERA", "STATE", "SIZE", "FPS", "MBIT/S", "LATENCY p50/p95", "PICTURES", "FREEZES", "LOST"];
-
-/// A camera's line; latency of the last second, or of the whole run.
-fn row(name: &str, state: &str, stats: Option<&StreamStats>, whole: bool) -> Vec<String> {
-    let Some(stats) = stats else { return vec![name.to_owned(), state.to_owned()] };
-    let latency = if whole { stats.latency_run_ms } else { stats.latency_ms };
-    vec![
-        name.to_owned(),
-        state.to_owned(),
-        format!("{}×{}", stats.width, stats.height),
-        format!("{:.0}", stats.fps),
-        format!("{:.2}", stats.kbps / 1000.0),
-        latency.map_or("–".to_owned(), |l| format!("{:.1}/{:.1} ms", l.p50, l.p95)),
-        stats.frames_decoded.to_string(),
-        stats.freezes.to_string(),
-        stats.packets_lost.to_string(),
-    ]
-}
-
-fn state(state: &TileState) -> &'static str {
-    match state {
-        TileState::Idle => "not watched",
-        TileState::Connecting => "connecting",
-        TileState::Waiting => "waiting for leave",
-        TileState::Denied => "denied",
-        TileState::Live => "LIVE",
-        TileState::Stalled { .. } => "STALLED",
-        TileState::Lost(_) => "lost, retrying",
-        TileState::Offline => "offline",
     }
 }
 

@@ -21,9 +21,13 @@ fn as_json(event: &Event, t_ms: u64) -> Option<(&'static str, Value)> {
             "discovered",
             json!({ "camera": camera, "name": name, "node": node, "addresses": addresses }),
         ),
-        Event::Access { camera, state } => {
-            ("access", json!({ "camera": camera, "state": state, "code": null }))
+        Event::Access { camera, state, code } => {
+            ("access", json!({ "camera": camera, "state": state, "code": code }))
         }
+        Event::RequestEnded { camera, reason } => (
+            "access",
+            json!({ "camera": camera, "state": "pending", "code": null, "reason": reason }),
+        ),
         Event::Connected { camera, candidate_pair } => (
             "connected",
             json!({ "camera": camera, "access": "granted", "candidate_pair": candidate_pair }),

@@ -1,4 +1,4 @@
-//! Flags that stand on every program that runs a node.
+//! Flags that several programs have: where the home is, and what every node can be told.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,13 +8,46 @@ use anyhow::{Context, Result};
 use clap::Args;
 use lanlens_node::{NodeConfig, platform};
 
+/// The flag of everything that uses a home, whether it runs a node or not.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Network and storage")]
+pub struct HomeArgs {
+    /// Folder of identity, trust and settings [default: the platform's data folder]
+    #[arg(long, env = "LANLENS_HOME", value_name = "DIR", global = true)]
+    home: Option<PathBuf>,
+}
+
+impl HomeArgs {
+    /// The home folder.
+    ///
+    /// # Errors
+    /// When none is given and the system names none.
+    pub fn home(&self) -> Result<PathBuf> {
+        self.home
+            .clone()
+            .or_else(platform::default_home)
+            .context("this system names no home folder; choose one with --home DIR")
+    }
+
+    /// What must stand behind another program's command to mean the same home: empty, or a space and
+    /// `--home DIR`, quoted for a shell where the path needs it.
+    fn flag(&self) -> String {
+        let Some(home) = &self.home else { return String::new() };
+        let path = home.display().to_string();
+        let plain = |c: char| c.is_alphanumeric() || "/._-\\:".contains(c);
+        match path.chars().all(plain) {
+            true => format!(" --home {path}"),
+            false => format!(" --home '{}'", path.replace('\'', "'\\''")),
+        }
+    }
+}
+
 /// Flags that stand on every program that runs a node.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Network and storage")]
 pub struct CommonArgs {
-    /// Folder of identity, trust and settings [default: the platform's data folder]
-    #[arg(long, env = "LANLENS_HOME", value_name = "DIR")]
-    home: Option<PathBuf>,
+    #[command(flatten)]
+    home: HomeArgs,
 
     /// Use only this network interface (may be given several times)
     #[arg(long, value_name = "NAME")]
@@ -35,10 +68,14 @@ impl CommonArgs {
     /// # Errors
     /// When none is given and the system names none.
     pub fn home(&self) -> Result<PathBuf> {
-        self.home
-            .clone()
-            .or_else(platform::default_home)
-            .context("this system names no home folder; choose one with --home DIR")
+        self.home.home()
+    }
+
+    /// What must stand behind another program's command to mean the same home; empty for the
+    /// default one.
+    #[must_use]
+    pub fn home_flag(&self) -> String {
+        self.home.flag()
     }
 
     /// Puts the flags into a node's configuration.
@@ -68,6 +105,14 @@ pub fn parse_seconds(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_home_is_named_so_that_a_shell_understands_it() {
+        let flag = |home: &str| HomeArgs { home: Some(home.into()) }.flag();
+        assert_eq!(HomeArgs { home: None }.flag(), "");
+        assert_eq!(flag("/tmp/a-b_c.d"), " --home /tmp/a-b_c.d");
+        assert_eq!(flag("/tmp/Ann's home"), r" --home '/tmp/Ann'\''s home'");
+    }
 
     #[test]
     fn seconds_may_have_a_fraction_but_no_nonsense() {

@@ -6,7 +6,7 @@ mod output;
 mod run;
 mod signal;
 
-pub use args::{CommonArgs, parse_seconds};
+pub use args::{CommonArgs, HomeArgs, parse_seconds};
 pub use output::{JsonLines, init_logging, say_error};
 pub use run::run;
 pub use signal::shutdown_signal;

@@ -31,6 +31,10 @@ struct ViewerArgs {
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
 
+    /// Name that a camera shows when this computer asks to watch [default: none]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+
     #[command(flatten)]
     common: CommonArgs,
 }
@@ -57,6 +61,7 @@ fn run(args: &ViewerArgs) -> Result<()> {
     let (repaint, close) = (RepaintHandle::default(), CloseHandle::default());
     let new_picture = repaint.clone();
     let config = NodeConfig {
+        name: args.name.clone().unwrap_or_default(),
         repaint: Some(Arc::new(move || new_picture.frame_arrived())),
         ..args.common.apply(NodeConfig::viewer(home.clone(), watch))
     };

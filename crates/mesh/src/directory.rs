@@ -11,13 +11,15 @@ use std::time::{Duration, Instant};
 use lanlens_model::limits::{
     ADDRESSES_PER_NODE_MAX, CAMERAS_MAX, NODES_MAX, OFFLINE_KEPT, PORT_MIN,
 };
-use lanlens_model::{Access, CameraId, Epoch, Event, LostReason, NodeId, Role};
+use lanlens_model::{Access, CameraId, DeviceId, Epoch, Event, LostReason, NodeId, Role};
 use lanlens_protocol::Txt;
 
 use crate::backoff::Backoff;
 use crate::dialing::Typed;
 use crate::io::{DialId, LinkId};
+use crate::owning::People;
 use crate::pace::Pace;
+use crate::requesting::Request;
 use crate::{ById, Mesh};
 
 /// A camera waits this long (and up to as much again) before it dials a viewer, because the viewer
@@ -52,8 +54,16 @@ pub(crate) struct Node {
     pub(crate) backoff: Backoff,
     /// What it said we may do with its cameras; `None` where it has none.
     pub(crate) access: Option<Access>,
-    /// The link on which it was asked for leave.
-    pub(crate) asked: Option<LinkId>,
+    /// Its start that was asked for its key, where it says to be of our own device.
+    pub(crate) looked: Option<Epoch>,
+    /// It has let us watch before, so a refusal now means that somebody removed us.
+    pub(crate) let_in: bool,
+    /// What came of asking it for leave.
+    pub(crate) request: Request,
+    /// Who waits and watches there; it tells only owners.
+    pub(crate) people: Option<People>,
+    /// Whom it was told a decision about since it last told us who is there.
+    pub(crate) decided: BTreeSet<DeviceId>,
     /// It said goodbye in this epoch, then: later announcements of the same start are echoes.
     pub(crate) left: Option<(Epoch, Instant)>,
     /// Addresses where somebody else answered.
@@ -99,7 +109,11 @@ impl Node {
             dialing: None,
             backoff: Backoff::starting(due),
             access: None,
-            asked: None,
+            looked: None,
+            let_in: false,
+            request: Request::default(),
+            people: None,
+            decided: BTreeSet::new(),
             left: None,
             wrong: BTreeSet::new(),
             listed: false,
@@ -158,7 +172,7 @@ impl Directory {
 impl Mesh {
     pub(crate) fn on_resolved(&mut self, instance: String, txt: Txt, addresses: Vec<SocketAddr>) {
         if txt.node == self.config.node {
-            return;
+            return self.look_at_own_name_elsewhere(addresses);
         }
         if self.directory.instances.get(&instance).is_some_and(|node| *node != txt.node) {
             self.on_removed(&instance);

@@ -6,6 +6,7 @@ use lanlens_model::limits::{
 use lanlens_model::{Access, DeviceId, NodeId};
 use lanlens_protocol::{ErrorCode, Greeting, Message, OfferedCamera, VERSION};
 
+use crate::directory::Camera;
 use crate::io::LinkId;
 use crate::links::{Phase, Target};
 use crate::{Action, Mesh};
@@ -20,6 +21,7 @@ impl Mesh {
             node: self.config.node,
             role: self.config.role,
             epoch: self.config.epoch,
+            run: Some(self.config.run),
             name: self.config.name.clone(),
             resume: self.resumable(device),
             cameras: self
@@ -38,12 +40,22 @@ impl Mesh {
         if let Err(text) = check(&greeting, device) {
             return self.refuse_link(id, ErrorCode::Identity, text);
         }
+        self.look_for_copies(id, &greeting);
         if greeting.node == self.config.node {
+            if greeting.run.is_some_and(|run| run != self.config.run) {
+                let text = "another machine uses the same key: see its terminal for what to do";
+                return self.refuse_link(id, ErrorCode::Identity, text);
+            }
             // We dialed ourselves, by an address typed by hand.
             self.links.open.remove(&id);
             if let Some(Target::Typed(address)) = target {
                 self.directory.typed.remove(&address);
             }
+            return self.act(Action::CloseLink { link: id });
+        }
+        if matches!(target, Some(Target::OwnName)) {
+            // It was only looked at.
+            self.links.open.remove(&id);
             return self.act(Action::CloseLink { link: id });
         }
         if self.too_many_strangers(&greeting) {
@@ -114,6 +126,21 @@ impl Mesh {
         }
         if let Some(state) = greeting.access {
             self.on_access(node_id, state);
+        }
+        self.know_address_of(id);
+    }
+
+    /// Notes where a device is that matters here.
+    pub(crate) fn know_address_of(&mut self, id: LinkId) {
+        let Some(link) = self.links.open.get(&id) else { return };
+        // Pictures came from it: a stranger can say anything else.
+        let shown = |camera: &Camera| camera.ever_live && Some(camera.node) == link.node();
+        let watched = self.directory.cameras.values().any(shown);
+        let serves = !self.config.cameras.is_empty();
+        let listed = link.device == self.own_device() || self.config.trust.admits(link.device);
+        if watched || (serves && listed) {
+            let remote = link.remote;
+            self.act(Action::KnowAddress(remote));
         }
     }
 

@@ -1,9 +1,12 @@
 //! What goes into the mesh and what comes out, beside discovery events and commands.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use lanlens_model::{CameraId, DeviceId, Event, IceCandidate, Layer, StreamStats, TrustView};
-use lanlens_protocol::Message;
+use lanlens_model::{
+    CameraId, Code, DeviceId, Event, IceCandidate, Layer, StreamStats, TrustChange, TrustView,
+};
+use lanlens_protocol::{ChannelBinding, Message};
 
 /// One link, named by the shell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,6 +55,8 @@ pub enum LinkInput {
         remote: SocketAddr,
         /// The attempt it comes from; `None` where the other side dialed.
         dial: Option<DialId>,
+        /// What only its two ends know.
+        channel: ChannelBinding,
     },
     /// A message came (never a ping or pong: those stay in the link).
     Message {
@@ -90,6 +95,11 @@ pub enum SessionInput {
     },
     /// It ended by itself.
     Failed {
+        /// Why, in words.
+        reason: String,
+    },
+    /// What the camera sends is not decoded here (watching only).
+    Refused {
         /// Why, in words.
         reason: String,
     },
@@ -203,6 +213,27 @@ pub enum Action {
         /// Its name.
         name: String,
     },
+    /// Make a change in the trust store; what it says then comes as [`TrustInput::Changed`].
+    ChangeTrust(TrustChange),
+    /// Note in the trust store that a device waits at this node, for whoever looks there.
+    Wait {
+        /// Who.
+        device: DeviceId,
+        /// Its name.
+        name: String,
+        /// What both ends show.
+        code: Code,
+        /// How long it will wait from now.
+        left: Duration,
+    },
+    /// It waits here no longer.
+    StopWaiting {
+        /// Who.
+        device: DeviceId,
+    },
+    /// Whoever is at this address matters here: it may watch our cameras, or we watch its own. Its
+    /// connections go before those of strangers.
+    KnowAddress(SocketAddr),
     /// Browse anew.
     Browse,
     /// Tell the program.

@@ -16,13 +16,17 @@
 //!
 //! Inputs about links and sessions that it does not know (late, or from a broken peer) are ignored.
 
+mod asking;
 mod backoff;
+mod copies;
 mod dialing;
 mod directory;
 mod greeting;
 mod io;
 mod links;
+mod owning;
 mod pace;
+mod requesting;
 mod resuming;
 mod room;
 mod serving;
@@ -34,10 +38,10 @@ use std::time::Instant;
 
 use fastrand::Rng;
 use lanlens_model::{
-    Access, AccessMode, CameraId, Command, DeviceId, Epoch, Event, NodeId, Role, Selection,
-    Snapshot, TrustView,
+    Access, AccessMode, CameraId, Command, DeviceId, Epoch, Event, NodeId, Role, RunId, Selection,
+    Snapshot, TrustChange, TrustView,
 };
-use lanlens_protocol::DiscoveryEvent;
+use lanlens_protocol::{DiscoveryEvent, Secret};
 
 pub use io::{
     Action, Claim, DialFailure, DialId, LinkEnd, LinkId, LinkInput, SessionHandle, SessionInput,
@@ -45,8 +49,11 @@ pub use io::{
 };
 pub use pace::Pace;
 
+use asking::Asking;
+use copies::Copies;
 use directory::Directory;
 use links::Links;
+use owning::Owning;
 use serving::Serving;
 use watching::Watching;
 
@@ -59,7 +66,9 @@ pub struct Config {
     pub role: Role,
     /// Its process start.
     pub epoch: Epoch,
-    /// Friendly name; empty for viewers.
+    /// The same for all programs of the home that run on this machine now.
+    pub run: RunId,
+    /// Friendly name; viewers may have none.
     pub name: String,
     /// The cameras it serves, with their friendly names.
     pub cameras: Vec<(CameraId, String)>,
@@ -73,27 +82,36 @@ pub struct Config {
 pub struct Mesh {
     config: Config,
     rng: Rng,
+    secret: Secret,
     now: Instant,
     directory: Directory,
     links: Links,
     watching: Watching,
     serving: Serving,
+    asking: Asking,
+    owning: Owning,
+    copies: Copies,
     actions: VecDeque<Action>,
     changed: bool,
     stopped: bool,
 }
 
 impl Mesh {
-    /// A mesh that knows nobody yet.
-    pub fn new(config: Config, seed: u64, now: Instant) -> Self {
+    /// A mesh that knows nobody yet. `seed` spreads retries and names sessions; `secret` makes the
+    /// nonces of codes, so nobody may be able to guess it.
+    pub fn new(config: Config, seed: u64, secret: Secret, now: Instant) -> Self {
         Self {
             config,
             rng: Rng::with_seed(seed),
+            secret,
             now,
             directory: Directory::default(),
             links: Links::default(),
             watching: Watching::default(),
             serving: Serving::default(),
+            asking: Asking::default(),
+            owning: Owning::default(),
+            copies: Copies::default(),
             actions: VecDeque::new(),
             changed: true,
             stopped: false,
@@ -116,8 +134,8 @@ impl Mesh {
     pub fn handle_link(&mut self, input: LinkInput, now: Instant) {
         self.advance(now);
         match input {
-            LinkInput::Opened { link, device, remote, dial } => {
-                self.on_link_opened(link, device, remote, dial);
+            LinkInput::Opened { link, device, remote, dial, channel } => {
+                self.on_link_opened(link, device, remote, dial, channel);
             }
             LinkInput::Message { link, message } => self.on_message(link, message),
             LinkInput::Closed { link, end } => self.on_link_closed(link, end),
@@ -145,6 +163,9 @@ impl Mesh {
             Command::SetLayer(camera, layer) => self.on_set_layer(camera, layer),
             Command::SetVisible(camera, visible) => self.on_set_visible(camera, visible),
             Command::Refresh => self.on_refresh(),
+            Command::Decide { device, name, allow } => self.on_decide(device, name, allow),
+            Command::DismissNews => self.change_trust(TrustChange::DismissNews),
+            Command::Join(invitation) => self.change_trust(TrustChange::Join(invitation)),
             Command::AddPeer(address) => self.on_add_peer(address),
             Command::Shutdown => self.on_shutdown(),
         }
@@ -182,6 +203,10 @@ impl Mesh {
             self.links.next_due(),
             self.watching.next_due(),
             self.serving.next_due(),
+            self.asking.next_due(),
+            self.owning.next_due(),
+            self.next_request_due(),
+            self.next_look_due(),
             self.next_dial_due(),
             self.next_watch_due(),
         ];
@@ -211,10 +236,15 @@ impl Mesh {
         self.expire_links();
         self.expire_watched();
         self.expire_served();
+        self.expire_asking();
         self.expire_directory();
         self.dial_what_is_due();
+        self.look_at_siblings();
+        self.compare_what_is_due();
         self.watch_what_is_due();
         self.ask_for_leave();
+        self.tell_owners();
+        self.decide_again();
     }
 
     fn act(&mut self, action: Action) {
@@ -239,16 +269,29 @@ impl Mesh {
         self.act(Action::Browse);
         self.directory.retry_all_now(self.now);
         self.watching.retry_all_now(self.now);
+        self.renew_requests();
+    }
+
+    /// A change that needs nothing but the store's word.
+    fn change_trust(&mut self, change: TrustChange) {
+        let mut trust = self.config.trust.clone();
+        trust.apply(&change);
+        self.act(Action::ChangeTrust(change));
+        self.on_trust_changed(trust);
     }
 
     fn on_trust_changed(&mut self, trust: TrustView) {
         if self.config.trust == trust {
             return;
         }
-        self.config.trust = trust;
+        let before = std::mem::replace(&mut self.config.trust, trust);
         self.changed = true;
+        self.tell_decisions(&before);
         self.tell_access();
         self.end_sessions_without_leave();
+        if before.joined != self.config.trust.joined {
+            self.show_invitations_again();
+        }
     }
 
     fn on_shutdown(&mut self) {

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use lanlens_model::limits::{ADDRESSES_PER_NODE_MAX, DIALS_MAX, HANDSHAKE_TIMEOUT, SESSION_RESUME};
-use lanlens_model::{Access, DeviceId, Event, NodeId};
-use lanlens_protocol::{ErrorCode, Message};
+use lanlens_model::{Access, DeviceId, Event, NodeId, RunId};
+use lanlens_protocol::{ChannelBinding, ErrorCode, Message};
 
 use crate::io::{DialFailure, DialId, LinkEnd, LinkId};
+use crate::owning::People;
 use crate::{Action, ById, Mesh};
 
 /// The link itself enforces [`HANDSHAKE_TIMEOUT`]; this is for a shell that forgot.
@@ -25,6 +26,8 @@ pub(crate) struct Links {
 pub(crate) enum Target {
     Node(NodeId),
     Typed(SocketAddr),
+    /// Somebody who announces our own node.
+    OwnName,
 }
 
 pub(crate) struct Link {
@@ -33,6 +36,11 @@ pub(crate) struct Link {
     pub(crate) target: Option<Target>,
     /// What our greeting said that the other side may do.
     pub(crate) told: Option<Access>,
+    /// Who waits and watches, as an owner at the other side was told.
+    pub(crate) told_people: Option<People>,
+    pub(crate) channel: ChannelBinding,
+    /// Which run of its home the other side said to be.
+    pub(crate) run: Option<RunId>,
     pub(crate) phase: Phase,
 }
 
@@ -81,12 +89,15 @@ impl Mesh {
         device: DeviceId,
         remote: SocketAddr,
         dial: Option<DialId>,
+        channel: ChannelBinding,
     ) {
         let target = dial.and_then(|dial| self.end_dial(dial));
         let phase = Phase::Greeting { until: self.now + GREETING_TIMEOUT };
         let hello = dial.is_some().then(|| self.greeting_for(device));
         let told = hello.as_ref().and_then(|hello| hello.access);
-        self.links.open.insert(id, Link { device, remote, target, told, phase });
+        let link =
+            Link { device, remote, target, told, told_people: None, channel, run: None, phase };
+        self.links.open.insert(id, link);
         if let Some(hello) = hello {
             self.act(Action::Send { link: id, message: Message::Hello(hello) });
         }
@@ -134,6 +145,7 @@ impl Mesh {
                     typed.dialing = None;
                 }
             }
+            Target::OwnName => {}
         }
         Some(target)
     }
@@ -144,6 +156,7 @@ impl Mesh {
             Target::Typed(address) => {
                 self.directory.typed.get_mut(&address).map(|typed| &mut typed.backoff)
             }
+            Target::OwnName => None,
         };
         if let Some(backoff) = backoff {
             backoff.failed(self.now, &mut self.rng);
@@ -174,6 +187,7 @@ impl Mesh {
         }
         node.link = None;
         node.access = None;
+        node.people = None;
         node.backoff.succeeded();
         node.backoff.hurry(now);
         self.changed = true;
@@ -204,12 +218,24 @@ impl Mesh {
                 let known = self.directory.nodes.get(&node).and_then(|node| node.access);
                 if known != Some(state) {
                     self.on_access(node, state);
+                    self.know_address_of(id);
                 }
             }
             Message::Offer { session, camera, layer, sdp } => {
                 self.on_offer(id, node, session, camera, layer, sdp);
             }
-            Message::AccessRequest => self.on_access_request(id, node),
+            Message::AccessRequest { again } => self.on_access_request(id, node, again),
+            Message::AccessCommit { commitment } => self.on_access_commit(id, node, commitment),
+            Message::AccessNonce { nonce } => self.on_access_nonce(id, node, &nonce),
+            Message::AccessReveal { nonce } => self.on_access_reveal(id, node, &nonce),
+            Message::AccessEnded { reason } => self.on_access_ended(node, reason),
+            Message::Invitation { proofs } => self.on_invitation(id, node, &proofs),
+            Message::Watchers { waiting, watching } => {
+                self.on_watchers(node, People { waiting, watching });
+            }
+            Message::AccessDecide { device, name, allow } => {
+                self.on_access_decide(id, node, device, name, allow);
+            }
             Message::Answer { session, sdp } => self.on_answer(node, session, sdp),
             Message::Candidate { session, candidate } => {
                 self.on_candidate(id, node, session, candidate);
@@ -320,6 +346,7 @@ impl Mesh {
         }
         for (link, state) in news {
             self.act(Action::Send { link, message: Message::Access { state } });
+            self.know_address_of(link);
         }
     }
 }

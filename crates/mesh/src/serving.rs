@@ -1,9 +1,8 @@
 //! Serving: who may have our pictures, and who has them.
 
-use std::collections::BTreeSet;
 use std::time::Instant;
 
-use lanlens_model::limits::{CANDIDATES_MAX, VIEWERS_PER_CAMERA_MAX, WAITING_MAX};
+use lanlens_model::limits::{CANDIDATES_MAX, VIEWERS_PER_CAMERA_MAX};
 use lanlens_model::{
     Access, CameraId, DeviceId, Event, IceCandidate, Layer, LostReason, NodeId, SessionId,
 };
@@ -17,8 +16,6 @@ pub(crate) struct Serving {
     pub(crate) sessions: ById<SessionHandle, ServeSession>,
     /// Offers whose device is just claiming the cameras.
     claiming: Vec<Offer>,
-    /// Devices that wait for leave: asked once, as long as they are linked.
-    waiting: BTreeSet<DeviceId>,
 }
 
 pub(crate) struct ServeSession {
@@ -91,12 +88,8 @@ impl Mesh {
                     self.act(Action::Claim { device, name });
                 }
             }
-            Access::Pending => {
-                // The offer is dropped; the watcher offers again when it is told that it may.
-                if let Err(text) = self.let_wait(offer.node) {
-                    self.refuse_offer(&offer, ErrorCode::Limit, text);
-                }
-            }
+            // The offer is dropped; the watcher asks, and offers again when it is told that it may.
+            Access::Pending | Access::Invite => {}
             Access::Denied => {
                 let text = "the owner of this camera does not allow this device";
                 self.refuse_offer(&offer, ErrorCode::Access, text);
@@ -130,46 +123,17 @@ impl Mesh {
         self.act(Action::OpenPublisher { handle, camera, offer: sdp, layer });
     }
 
-    pub(crate) fn on_access_request(&mut self, link: LinkId, node: NodeId) {
-        if self.config.cameras.is_empty() || self.access_of(node.device()) != Access::Pending {
-            return;
-        }
-        if let Err(text) = self.let_wait(node) {
-            self.refuse_link(link, ErrorCode::Limit, text);
-        }
-    }
-
-    /// A person is asked, once for each device as long as it is linked.
-    fn let_wait(&mut self, node: NodeId) -> Result<(), &'static str> {
-        let device = node.device();
-        let linked: BTreeSet<DeviceId> = self.links.open.values().map(|l| l.device).collect();
-        self.serving.waiting.retain(|device| linked.contains(device));
-        if self.serving.waiting.contains(&device) {
-            return Ok(());
-        }
-        if self.serving.waiting.len() >= WAITING_MAX {
-            return Err("too many devices wait for this camera already");
-        }
-        self.serving.waiting.insert(device);
-        let name = self.name_of(node);
-        self.emit(Event::AccessRequest { viewer: device, name });
-        Ok(())
-    }
-
     fn refuse_offer(&mut self, offer: &Offer, code: ErrorCode, text: &str) {
         let message = Message::Error { code, text: text.to_owned(), session: Some(offer.wire) };
         self.act(Action::Send { link: offer.link, message });
     }
 
     pub(crate) fn on_claim_done(&mut self, claim: Claim) {
-        self.config.trust = claim.trust;
-        self.changed = true;
         if claim.won {
             self.emit(Event::Claimed { viewer: claim.device, name: claim.name });
         }
         // Everyone linked learns at once whether it may still hope.
-        self.tell_access();
-        self.end_sessions_without_leave();
+        self.on_trust_changed(claim.trust);
         let (mine, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.serving.claiming)
             .into_iter()
             .partition(|offer| offer.node.device() == claim.device);
@@ -208,7 +172,7 @@ impl Mesh {
                 self.end_serve(handle);
             }
             // Facts of watching sessions only.
-            SessionInput::Frame { .. } | SessionInput::Stats(_) => {}
+            SessionInput::Refused { .. } | SessionInput::Frame { .. } | SessionInput::Stats(_) => {}
         }
     }
 

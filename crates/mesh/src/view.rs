@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use lanlens_model::{Access, CameraId, CameraView, LocalCamera, Snapshot, TileState, WatcherView};
+use lanlens_model::{
+    Access, CameraId, CameraView, DeviceView, LocalCamera, Snapshot, TileState, WatcherView,
+};
 
 use crate::Mesh;
 use crate::directory::{Camera, Node};
@@ -13,6 +15,9 @@ pub(crate) fn snapshot(mesh: &Mesh) -> Snapshot {
         cameras: cameras.map(|(id, camera)| (*id, Arc::new(tile(mesh, *id, camera)))).collect(),
         local: mesh.config.cameras.iter().map(|(id, name)| local(mesh, *id, name)).collect(),
         cameras_over_limit: mesh.directory.cameras_over_limit,
+        requests: mesh.requests(),
+        news: mesh.config.trust.news.clone(),
+        warnings: warnings(mesh),
     }
 }
 
@@ -27,6 +32,7 @@ fn tile(mesh: &Mesh, id: CameraId, camera: &Camera) -> CameraView {
         state: state(mesh, id, camera, node),
         access: node.and_then(|node| node.access),
         linked: node.is_some_and(|node| node.link.is_some()),
+        watchers: node.and_then(|node| watchers(id, node)),
         stats: mesh.watching.of_camera(id).and_then(|(_, session)| session.stats.clone()),
     }
 }
@@ -46,11 +52,36 @@ fn state(mesh: &Mesh, id: CameraId, camera: &Camera, node: Option<&Node>) -> Til
     }
     match (node.and_then(|node| node.access), &camera.lost) {
         _ if !camera.selected => TileState::Idle,
-        (Some(Access::Pending), _) => TileState::Waiting,
+        (Some(access @ (Access::Pending | Access::Invite)), _) => {
+            node.map_or(TileState::Connecting, |node| node.request.tile(access))
+        }
+        (Some(Access::Denied), _) if node.is_some_and(|node| node.let_in) => TileState::Removed,
         (Some(Access::Denied), _) => TileState::Denied,
         (_, Some(reason)) => TileState::Lost(reason.clone()),
         (_, None) => TileState::Connecting,
     }
+}
+
+/// Who watches a camera, if its node told us because we own it. Two windows of a device are one.
+fn watchers(camera: CameraId, node: &Node) -> Option<Vec<DeviceView>> {
+    let people = node.people.as_ref()?;
+    let mut watchers: Vec<DeviceView> = Vec::new();
+    for watching in people.watching.iter().filter(|watching| watching.camera == camera) {
+        if !watchers.iter().any(|known| known.device == watching.device) {
+            let name = watching.name.clone();
+            watchers.push(DeviceView { device: watching.device, name });
+        }
+    }
+    Some(watchers)
+}
+
+fn warnings(mesh: &Mesh) -> Vec<String> {
+    let sealed = mesh.config.trust.sealed.then(|| {
+        "the list of who may watch cannot be used: nobody but this device can watch its cameras; \
+         `lanlens trust list` tells why"
+            .to_owned()
+    });
+    sealed.into_iter().chain(mesh.copies.warnings().cloned()).collect()
 }
 
 fn local(mesh: &Mesh, id: CameraId, name: &str) -> LocalCamera {

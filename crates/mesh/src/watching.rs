@@ -14,6 +14,7 @@ use lanlens_protocol::Message;
 use crate::backoff::Backoff;
 use crate::io::{SessionHandle, SessionInput};
 use crate::pace::Pace;
+use crate::requesting::Request;
 use crate::{Action, ById, Mesh};
 
 /// From the wish to the camera's answer. Opening a camera's device is not part of it.
@@ -158,26 +159,6 @@ impl Mesh {
         }
     }
 
-    /// Where somebody wants to watch and was told to wait, the camera is asked, once on each link.
-    pub(crate) fn ask_for_leave(&mut self) {
-        let wanted: std::collections::BTreeSet<NodeId> = self
-            .directory
-            .cameras
-            .values()
-            .filter(|camera| camera.selected && camera.told)
-            .map(|camera| camera.node)
-            .collect();
-        let mut asked = Vec::new();
-        for id in wanted {
-            let Some(node) = self.directory.nodes.get_mut(&id) else { continue };
-            if node.access == Some(Access::Pending) && node.asked != node.link {
-                node.asked = node.link;
-                asked.push(id);
-            }
-        }
-        asked.into_iter().for_each(|node| self.send_to(node, Message::AccessRequest));
-    }
-
     pub(crate) fn next_watch_due(&self) -> Option<Instant> {
         if self.watching.sessions.len() >= CAMERAS_PER_VIEWER_MAX {
             return None;
@@ -245,6 +226,7 @@ impl Mesh {
                 self.emit(Event::Connected { camera, candidate_pair });
             }
             SessionInput::Failed { .. } => self.end_watch(handle, LostReason::MediaFailed),
+            SessionInput::Refused { reason } => self.end_watch(handle, LostReason::Refused(reason)),
             SessionInput::Frame { width, height } => self.on_picture(handle, width, height),
             SessionInput::Stats(mut stats) => {
                 stats.freezes = session.pace.freezes();
@@ -377,6 +359,18 @@ impl Mesh {
         let now = self.now;
         let Some(node) = self.directory.nodes.get_mut(&node_id) else { return };
         node.access = Some(state);
+        match state {
+            Access::Granted => {
+                node.let_in = true;
+                node.request = Request::default();
+            }
+            Access::Pending | Access::Invite => {}
+            Access::Denied | Access::Unclaimed => node.request = Request::default(),
+        }
+        if state != Access::Granted {
+            node.people = None;
+        }
+        let code = node.request.code().filter(|_| state == Access::Pending);
         let cameras: Vec<CameraId> = self
             .directory
             .cameras
@@ -389,10 +383,15 @@ impl Mesh {
                 if let Some(retry) = self.watching.retries.get_mut(&camera) {
                     retry.hurry(now);
                 }
+            } else if let (Access::Denied, Some((handle, _))) =
+                (state, self.watching.of_camera(camera))
+            {
+                let text = "an owner of this camera has removed this device".to_owned();
+                self.end_watch(handle, LostReason::Refused(text));
             } else {
                 self.close_watch_of(camera);
             }
-            self.emit(Event::Access { camera, state });
+            self.emit(Event::Access { camera, state, code });
         }
     }
 

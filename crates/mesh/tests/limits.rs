@@ -2,99 +2,21 @@
 //! and nobody else is touched.
 #![allow(clippy::disallowed_methods, reason = "a test needs a first instant")]
 
+mod common;
+
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use common::{Rig, channel, device, greeting, refusal};
 use lanlens_mesh::{Action, Config, DialFailure, DialId, LinkId, LinkInput, Mesh};
 use lanlens_model::limits::{
     CAMERAS_PER_NODE_MAX, DIALS_MAX, LINKS_PER_DEVICE_MAX, UNKNOWN_LINKS_MAX,
-    UNKNOWN_LINKS_PER_DEVICE_MAX, VIEWERS_PER_CAMERA_MAX, WAITING_MAX,
+    UNKNOWN_LINKS_PER_DEVICE_MAX, VIEWERS_PER_CAMERA_MAX,
 };
 use lanlens_model::{
-    Access, AccessMode, CameraId, DeviceId, Epoch, Event, Layer, NodeId, Role, SessionId, TrustView,
+    Access, AccessMode, CameraId, DeviceId, Epoch, NodeId, Role, RunId, TrustView,
 };
-use lanlens_protocol::{DiscoveryEvent, ErrorCode, Greeting, Message, OfferedCamera, Txt, VERSION};
-
-/// A camera's mesh, and everything that came out of it since it was last asked.
-struct Rig {
-    mesh: Mesh,
-    now: Instant,
-    camera: CameraId,
-    links: u64,
-}
-
-impl Rig {
-    /// A camera that `owner` owns already, under this mode.
-    fn new(access: AccessMode) -> Self {
-        let (device, now) = (device("camera"), Instant::now());
-        let camera = CameraId::new(device, "pattern");
-        let mut trust = TrustView::default();
-        trust.claim(DeviceId::from_spki(b"owner"), "");
-        let config = Config {
-            node: NodeId::new(device, "slot"),
-            role: Role::Camera,
-            epoch: Epoch(1),
-            name: "Nursery".into(),
-            cameras: vec![(camera, "Nursery".into())],
-            access,
-            trust,
-        };
-        Self { mesh: Mesh::new(config, 1, now), now, camera, links: 0 }
-    }
-
-    /// A viewer dials in and greets; the refusal's words where it was refused.
-    fn dial_in(&mut self, device: DeviceId, slot: &str) -> Result<LinkId, String> {
-        self.greet(device, greeting(device, slot))
-    }
-
-    fn greet(&mut self, device: DeviceId, greeting: Greeting) -> Result<LinkId, String> {
-        self.links += 1;
-        let link = LinkId(self.links);
-        let remote = SocketAddr::from(([10, 0, 0, 9], 40_000));
-        self.mesh.handle_link(LinkInput::Opened { link, device, remote, dial: None }, self.now);
-        match refusal(&self.say(link, Message::Hello(greeting))) {
-            Some((_, text)) => Err(text),
-            None => Ok(link),
-        }
-    }
-
-    fn say(&mut self, link: LinkId, message: Message) -> Vec<Action> {
-        self.mesh.handle_link(LinkInput::Message { link, message }, self.now);
-        std::iter::from_fn(|| self.mesh.poll_action()).collect()
-    }
-
-    fn offer(&mut self, link: LinkId, session: u64) -> Vec<Action> {
-        let (session, camera) = (SessionId(session), self.camera);
-        self.say(link, Message::Offer { session, camera, layer: Layer::High, sdp: "v=0".into() })
-    }
-}
-
-fn device(name: &str) -> DeviceId {
-    DeviceId::from_spki(name.as_bytes())
-}
-
-fn greeting(device: DeviceId, slot: &str) -> Greeting {
-    Greeting {
-        v: VERSION,
-        device,
-        node: NodeId::new(device, slot),
-        role: Role::Viewer,
-        epoch: Epoch(1),
-        name: String::new(),
-        resume: Vec::new(),
-        cameras: Vec::new(),
-        access: None,
-    }
-}
-
-fn refusal(actions: &[Action]) -> Option<(ErrorCode, String)> {
-    actions.iter().find_map(|action| match action {
-        Action::Send { message: Message::Error { code, text, .. }, .. } => {
-            Some((*code, text.clone()))
-        }
-        _ => None,
-    })
-}
+use lanlens_protocol::{DiscoveryEvent, ErrorCode, Greeting, Message, OfferedCamera, Secret, Txt};
 
 #[test]
 fn only_so_many_dials_are_under_way_and_the_next_begins_when_one_ends() {
@@ -103,12 +25,13 @@ fn only_so_many_dials_are_under_way_and_the_next_begins_when_one_ends() {
         node: NodeId::new(own, "slot"),
         role: Role::Viewer,
         epoch: Epoch(1),
+        run: RunId(1),
         name: String::new(),
         cameras: Vec::new(),
         access: AccessMode::Ask,
         trust: TrustView::default(),
     };
-    let mut mesh = Mesh::new(config, 1, now);
+    let mut mesh = Mesh::new(config, 1, Secret::new([1; 32]), now);
     for n in 0..DIALS_MAX + 20 {
         let device = device(&n.to_string());
         let txt = Txt {
@@ -182,23 +105,6 @@ fn a_camera_has_only_so_many_viewers() {
 }
 
 #[test]
-fn only_so_many_devices_wait_and_each_is_told_of_once() {
-    let mut rig = Rig::new(AccessMode::Ask);
-    for n in 0..=WAITING_MAX {
-        let link = rig.dial_in(device(&n.to_string()), "x").unwrap();
-        let mut told = 0;
-        for _ in 0..3 {
-            let actions = rig.say(link, Message::AccessRequest);
-            told += actions
-                .iter()
-                .filter(|a| matches!(a, Action::Emit(Event::AccessRequest { .. })))
-                .count();
-        }
-        assert_eq!(told, usize::from(n < WAITING_MAX), "device {n}");
-    }
-}
-
-#[test]
 fn an_offer_without_leave_starts_nothing() {
     let mut rig = Rig::new(AccessMode::Ask);
     let link = rig.dial_in(device("eve"), "x").unwrap();
@@ -240,7 +146,9 @@ fn a_message_before_the_greeting_or_a_second_greeting_ends_that_link_only() {
     assert_eq!(refusal(&actions).map(|(code, _)| code), Some(ErrorCode::Order));
     let early = LinkId(1000);
     let remote = SocketAddr::from(([10, 0, 0, 8], 40_000));
-    let opened = LinkInput::Opened { link: early, device: device("eve"), remote, dial: None };
+    let channel = channel(early);
+    let opened =
+        LinkInput::Opened { link: early, device: device("eve"), remote, dial: None, channel };
     rig.mesh.handle_link(opened, rig.now);
     let actions = rig.offer(early, 1);
     assert_eq!(refusal(&actions).map(|(code, _)| code), Some(ErrorCode::Order));

@@ -106,6 +106,8 @@ pub enum RequestEnd {
     Unanswered,
     /// This device has asked too often; later it may again.
     TooOften,
+    /// Another program on this device has asked since: its code counts now.
+    Elsewhere,
     /// The invitation that was shown is not the camera's.
     WrongInvitation,
     /// A reason that this version does not know.
@@ -120,6 +122,7 @@ impl RequestEnd {
             RequestEnd::Full => "full",
             RequestEnd::Unanswered => "unanswered",
             RequestEnd::TooOften => "too_often",
+            RequestEnd::Elsewhere => "elsewhere",
             RequestEnd::WrongInvitation => "wrong_invitation",
             RequestEnd::Other => "other",
         }

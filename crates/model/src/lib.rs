@@ -23,7 +23,7 @@ pub use command::{Command, Selection};
 pub use event::{Event, LostReason};
 pub use id::{CameraId, DeviceId, Epoch, IdError, NodeId, RunId, SessionId};
 pub use invitation::Invitation;
-pub use net::is_on_local_network;
+pub use net::{is_on_local_network, origin};
 pub use snapshot::{
     CameraView, DeviceView, LocalCamera, RequestView, Snapshot, TileState, WatcherView,
 };

@@ -11,9 +11,9 @@ use std::time::Duration;
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Sockets in their handshake at once, in all.
 pub const HANDSHAKES_MAX: usize = 32;
-/// Of those, kept free for devices seen before.
+/// Of those, kept free for devices that may watch here, and for cameras that are watched.
 pub const HANDSHAKES_RESERVED: usize = 8;
-/// Sockets in their handshake from one address (IPv6: one /64).
+/// Sockets in their handshake from one address (IPv6 of unknown devices, link-local apart: one /64).
 pub const HANDSHAKES_PER_ADDRESS_MAX: usize = 16;
 /// The first signaling message.
 pub const FIRST_MESSAGE_BYTES_MAX: usize = 8 * 1024;
@@ -111,6 +111,19 @@ pub const PICTURE_WIDTH_MAX: u32 = 3840;
 pub const PICTURE_HEIGHT_MAX: u32 = 2160;
 /// One access unit.
 pub const ACCESS_UNIT_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// NAL units of one access unit: 4K in slices of one packet each needs some 300. The decoder keeps a
+/// few kilobytes for each.
+pub const NAL_UNITS_PER_ACCESS_UNIT_MAX: usize = 512;
+/// What a stream's decoder may hold for certain, in macroblocks (16×16 pixels): those of one picture
+/// times [`DECODER_PICTURES`] and its reference pictures. 720p with one reference picture, which
+/// measures 15 MiB.
+pub const DECODER_MACROBLOCKS_OWN: usize = 9 * 3600;
+/// What all decoders of a node may hold beyond that, in macroblocks: enough to make 16 of them 1080p
+/// and one 4K. All 64 with all of this measure under 1.6 GiB.
+pub const DECODER_MACROBLOCKS_SHARED: usize = 256 * 3600;
+/// What a decoder holds besides the reference pictures, in pictures of the same size: the one being
+/// decoded, working memory, and pictures on their way to the window.
+pub const DECODER_PICTURES: usize = 8;
 
 // Encoding.
 
@@ -136,6 +149,12 @@ pub const OFFLINE_KEPT: Duration = Duration::from_secs(600);
 
 /// Access units of one stream waiting for a decoder; past this, drop to the next keyframe.
 pub const DECODE_QUEUE_MAX: usize = 8;
+/// Their bytes: one of the largest, or [`DECODE_QUEUE_MAX`] of half a megabyte.
+pub const DECODE_QUEUE_BYTES_MAX: usize = ACCESS_UNIT_BYTES_MAX;
+/// Of those bytes, kept for each stream for certain.
+pub const DECODE_QUEUE_BYTES_OWN: usize = 512 * 1024;
+/// What the queues of all streams of a node may hold beyond that.
+pub const DECODE_QUEUE_BYTES_SHARED: usize = 32 * 1024 * 1024;
 /// Commands waiting for one media session; a full queue closes the session.
 pub const SESSION_QUEUE_MAX: usize = 64;
 /// Events waiting for a program that is slow to print them; the oldest are dropped, and it is told.

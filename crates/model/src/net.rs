@@ -1,6 +1,6 @@
 //! Which addresses belong to the local network.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// Whether `address` may be sent to or accepted from, given this machine's own addresses: private
 /// (RFC 1918), link-local (RFC 3927, RFC 4291), unique local (RFC 4193), loopback if we use it
@@ -26,6 +26,18 @@ pub fn is_on_local_network(address: IpAddr, local: &[IpAddr]) -> bool {
     }
 }
 
+/// What counts as one address where tries are counted: an IPv4 address, or of IPv6 the network of
+/// 64 bits, since a host can take as many addresses in it as it likes. (Of link-local ones the whole
+/// address: all hosts of a link share one network.)
+pub fn origin(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(v6) if !v6.is_unicast_link_local() => {
+            IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64))
+        }
+        ip => ip,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,6 +55,16 @@ mod tests {
         assert!(verdict("203.0.113.9", &["203.0.113.200"]));
         assert!(verdict("2001:db8:1:2::9", &["2001:db8:1:2::1"]));
         assert!(verdict("127.0.0.1", &["127.0.0.1"]));
+    }
+
+    #[test]
+    fn a_host_is_counted_once_whatever_address_it_takes() {
+        let same = |a: &str, b: &str| origin(a.parse().unwrap()) == origin(b.parse().unwrap());
+        assert!(same("fd00::1:2", "fd00::ffff:1"));
+        assert!(same("::ffff:10.0.0.1", "10.0.0.1"));
+        assert!(!same("fd00::1", "fd00:0:0:1::1"));
+        assert!(!same("fe80::1", "fe80::2"));
+        assert!(!same("10.0.0.1", "10.0.0.2"));
     }
 
     #[test]

@@ -135,7 +135,7 @@ impl TrustView {
             Access::Pending
         } else if self.denied.contains_key(&device) {
             Access::Denied
-        } else if self.owners.contains_key(&device) || self.watchers.contains_key(&device) {
+        } else if self.admits(device) {
             Access::Granted
         } else {
             match mode {
@@ -150,6 +150,11 @@ impl TrustView {
     /// Whether `device` may allow and remove others at the cameras of the device `own`.
     pub fn is_owner(&self, device: DeviceId, own: DeviceId) -> bool {
         device == own || (!self.sealed && self.owners.contains_key(&device))
+    }
+
+    /// Whether somebody let `device` in; an open camera admits others as well.
+    pub fn admits(&self, device: DeviceId) -> bool {
+        self.owners.contains_key(&device) || self.watchers.contains_key(&device)
     }
 
     /// Makes `device` the owner if nobody has claimed the cameras yet; whether it did. `at_s`:
@@ -257,7 +262,10 @@ mod tests {
         assert_eq!(ask(&view, "ann"), Access::Unclaimed);
         assert!(view.claim(device("ann"), "Ann", 5));
         assert!(!view.claim(device("bob"), "Bob", 6));
-        assert_eq!(view.news.as_ref().map(|news| (news.device, news.at_s)), Some((device("ann"), 5)));
+        assert_eq!(
+            view.news.as_ref().map(|news| (news.device, news.at_s)),
+            Some((device("ann"), 5))
+        );
         assert_eq!(ask(&view, "ann"), Access::Granted);
         assert_eq!(ask(&view, "bob"), Access::Pending);
         view.allow(device("bob"), "Bob");
@@ -312,7 +320,8 @@ mod tests {
     #[test]
     fn a_device_waits_once_at_each_program_until_somebody_decides() {
         let mut view = TrustView::default();
-        for waiting in [waits("bob", "a"), waits("bob", "a"), waits("bob", "b"), waits("eve", "a")] {
+        for waiting in [waits("bob", "a"), waits("bob", "a"), waits("bob", "b"), waits("eve", "a")]
+        {
             view.apply(&TrustChange::Wait(waiting));
         }
         assert_eq!(view.waiting.len(), 3);

@@ -18,7 +18,8 @@ pub struct NodeConfig {
     pub home: PathBuf,
     /// What the node is for.
     pub role: Role,
-    /// Friendly name of the camera; empty for viewers.
+    /// Friendly name of the camera; of a viewer, what cameras show when it asks to watch (may be
+    /// empty, and is announced to nobody else).
     pub name: String,
     /// The camera it serves.
     pub camera: Option<CameraConfig>,

@@ -1,22 +1,34 @@
 //! The decoder pool: about one thread a core, each camera's units in order on one of them.
 //!
 //! ```text
-//! subscriber ─▶ Stream (bounded) ─▶ thread "decode-N" ─▶ screen ─▶ repaint, SessionInput::Frame
+//! subscriber ─▶ lane (bounded) ─▶ thread "decode-N" ─▶ screen ─▶ repaint, SessionInput::Frame
 //! ```
+//!
+//! Streams come from strangers: what waits is bounded in units and bytes ([`lanes`]), what decoders
+//! hold in macroblocks, in each case with a part for every stream that no other can take, and a
+//! thread's time goes to the stream that has used least of it.
 
-use std::collections::VecDeque;
+mod lanes;
+#[cfg(test)]
+mod tests;
+
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lanlens_codec::H264Decoder;
 use lanlens_media::{
-    DecodeError, Decoder, EncodedUnit, VideoFrame, burned_time, h264, now_unix_us,
+    DecodeError, Decoder, EncodedUnit, SharedBudget, VideoFrame, burned_time, h264, now_unix_us,
 };
 use lanlens_model::CameraId;
-use lanlens_model::limits::DECODE_QUEUE_MAX;
+use lanlens_model::limits::{
+    DECODE_QUEUE_BYTES_OWN, DECODE_QUEUE_BYTES_SHARED, DECODER_MACROBLOCKS_OWN,
+    DECODER_MACROBLOCKS_SHARED,
+};
 
 use crate::screens::{Clocks, Screen};
+
+use lanes::{LaneId, Lanes, Put, Turn};
 
 /// What happens around decoding, for every stream of a node.
 pub(crate) struct Surroundings {
@@ -26,23 +38,31 @@ pub(crate) struct Surroundings {
     pub(crate) repaint: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
-/// Called by a stream, from decoder threads; neither may block.
+/// Called by a stream, from decoder threads or whoever submits; none may block.
 pub(crate) struct StreamCallbacks {
     /// A new picture, with its size in pixels.
     pub(crate) on_picture: Box<dyn Fn(u32, u32) + Send + Sync>,
     /// Nothing decodes until the next keyframe.
     pub(crate) on_keyframe_needed: Box<dyn Fn() + Send + Sync>,
+    /// The stream is not decoded any further; in words, why. Called at most once.
+    pub(crate) on_refused: Box<dyn Fn(String) + Send + Sync>,
 }
 
-/// One camera's way through the pool.
+/// One camera's way through the pool. It closes when dropped.
 pub(crate) struct Stream {
+    worker: Arc<Worker>,
+    lane: LaneId,
+    inner: Arc<Inner>,
+}
+
+/// What a stream's thread knows of it.
+struct Inner {
     camera: CameraId,
-    worker: usize,
     screen: Arc<Screen>,
     callbacks: StreamCallbacks,
-    waiting: AtomicUsize,
-    needs_keyframe: AtomicBool,
-    ask_when_drained: AtomicBool,
+    macroblocks: SharedBudget,
+    /// Its last unit was refused, and no picture has come since.
+    refused: AtomicBool,
     closed: AtomicBool,
     decoder: Mutex<Option<H264Decoder>>,
     size: Mutex<(u32, u32)>,
@@ -52,6 +72,14 @@ pub(crate) struct Stream {
 pub(crate) struct DecoderPool {
     workers: Vec<Arc<Worker>>,
     next: AtomicUsize,
+    budgets: Budgets,
+}
+
+/// What all streams of a pool share beyond each one's own part.
+#[derive(Clone)]
+struct Budgets {
+    macroblocks: SharedBudget,
+    waiting_bytes: SharedBudget,
 }
 
 struct Worker {
@@ -62,7 +90,7 @@ struct Worker {
 
 #[derive(Default)]
 struct Queue {
-    jobs: VecDeque<(Arc<Stream>, EncodedUnit)>,
+    lanes: Lanes<Arc<Inner>>,
     closed: bool,
 }
 
@@ -70,20 +98,33 @@ impl DecoderPool {
     /// Starts one thread a core, at most eight.
     pub(crate) fn start(surroundings: Surroundings) -> std::io::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        let budgets = Budgets {
+            macroblocks: SharedBudget::new(DECODER_MACROBLOCKS_SHARED),
+            waiting_bytes: SharedBudget::new(DECODE_QUEUE_BYTES_SHARED),
+        };
+        Self::start_with(surroundings, cores.clamp(1, 8), budgets)
+    }
+
+    fn start_with(
+        surroundings: Surroundings,
+        threads: usize,
+        budgets: Budgets,
+    ) -> std::io::Result<Self> {
         let surroundings = Arc::new(surroundings);
-        let mut workers = Vec::new();
-        for number in 0..cores.clamp(1, 8) {
+        // Whatever fails below, the threads that run by then end with it.
+        let mut pool = Self { workers: Vec::new(), next: AtomicUsize::new(0), budgets };
+        for number in 0..threads {
             let worker = Arc::new(Worker {
                 queue: Mutex::default(),
                 filled: Condvar::new(),
                 surroundings: Arc::clone(&surroundings),
             });
-            workers.push(Arc::clone(&worker));
+            pool.workers.push(Arc::clone(&worker));
             std::thread::Builder::new()
                 .name(format!("decode-{number}"))
                 .spawn(move || worker.run())?;
         }
-        Ok(Self { workers, next: AtomicUsize::new(0) })
+        Ok(pool)
     }
 
     /// A new stream, whose units are decoded on one of the threads.
@@ -93,38 +134,33 @@ impl DecoderPool {
         screen: Arc<Screen>,
         callbacks: StreamCallbacks,
     ) -> Arc<Stream> {
-        Arc::new(Stream {
+        let inner = Arc::new(Inner {
             camera,
-            worker: self.next.fetch_add(1, Ordering::Relaxed) % self.workers.len(),
             screen,
             callbacks,
-            waiting: AtomicUsize::new(0),
-            needs_keyframe: AtomicBool::new(true),
-            ask_when_drained: AtomicBool::new(false),
+            macroblocks: self.budgets.macroblocks.clone(),
+            refused: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             decoder: Mutex::new(None),
             size: Mutex::new((0, 0)),
-        })
+        });
+        let bytes = self.budgets.waiting_bytes.allowance(DECODE_QUEUE_BYTES_OWN);
+        let number = self.next.fetch_add(1, Ordering::Relaxed) % self.workers.len();
+        let worker = Arc::clone(&self.workers[number]);
+        let lane = worker.lock().lanes.open(Arc::clone(&inner), bytes);
+        Arc::new(Stream { worker, lane, inner })
     }
 
     /// Queues a unit; never blocks. A stream that is behind drops to its next keyframe.
     pub(crate) fn submit(&self, stream: &Arc<Stream>, unit: EncodedUnit) {
-        if stream.needs_keyframe.load(Ordering::Relaxed) {
-            if !unit.keyframe {
-                return stream.screen.meter().on_dropped(1);
-            }
-            stream.needs_keyframe.store(false, Ordering::Relaxed);
+        let put = stream.worker.lock().lanes.put(stream.lane, unit);
+        if put == Put::Waits {
+            return stream.worker.filled.notify_one();
         }
-        if stream.waiting.fetch_add(1, Ordering::Relaxed) >= DECODE_QUEUE_MAX {
-            stream.waiting.fetch_sub(1, Ordering::Relaxed);
-            // A keyframe is asked for when there is room for it: see `Stream::on_taken`.
-            stream.needs_keyframe.store(true, Ordering::Relaxed);
-            stream.ask_when_drained.store(true, Ordering::Relaxed);
-            return stream.screen.meter().on_dropped(1);
+        stream.inner.screen.meter().on_dropped(1);
+        if put == Put::DroppedAlone {
+            (stream.inner.callbacks.on_keyframe_needed)();
         }
-        let worker = &self.workers[stream.worker];
-        worker.lock().jobs.push_back((Arc::clone(stream), unit));
-        worker.filled.notify_one();
     }
 }
 
@@ -138,83 +174,123 @@ impl Drop for DecoderPool {
 }
 
 impl Stream {
-    /// No unit of this stream is decoded or shown from now on.
+    /// No unit of this stream is decoded or shown from now on, and others may have its place.
     pub(crate) fn close(&self) {
-        self.closed.store(true, Ordering::Relaxed);
-    }
-
-    /// One of the waiting units is being decoded.
-    fn on_taken(&self) {
-        let last = self.waiting.fetch_sub(1, Ordering::Relaxed) == 1;
-        if last && self.ask_when_drained.swap(false, Ordering::Relaxed) {
-            (self.callbacks.on_keyframe_needed)();
+        self.inner.closed.store(true, Ordering::Relaxed);
+        self.worker.lock().lanes.close(self.lane);
+        // While a unit is being decoded, the thread does it.
+        if let Ok(mut decoder) = self.inner.decoder.try_lock() {
+            *decoder = None;
         }
     }
+}
 
-    fn give_up_until_keyframe(&self) {
-        self.screen.meter().on_dropped(1);
-        self.needs_keyframe.store(true, Ordering::Relaxed);
-        (self.callbacks.on_keyframe_needed)();
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Inner {
+    fn decoder(&self) -> MutexGuard<'_, Option<H264Decoder>> {
+        self.decoder.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Worker {
     fn run(&self) {
-        while let Some((stream, unit)) = self.next_job() {
-            stream.on_taken();
-            if stream.closed.load(Ordering::Relaxed) {
-                continue;
+        while let Some(Turn { lane, item: stream, unit, ask_keyframe }) = self.next_turn() {
+            if ask_keyframe {
+                (stream.callbacks.on_keyframe_needed)();
             }
+            let began = Instant::now();
             // Pictures from the network must not take the other streams of this thread along.
-            let work = std::panic::AssertUnwindSafe(|| self.handle(&stream, &unit));
+            let work = std::panic::AssertUnwindSafe(|| self.handle(lane, &stream, &unit));
             if std::panic::catch_unwind(work).is_err() {
                 tracing::error!(camera = %stream.camera, "decoding panicked");
-                *stream.decoder.lock().unwrap_or_else(PoisonError::into_inner) = None;
-                stream.give_up_until_keyframe();
+                *stream.decoder() = None;
+                self.give_up_until_keyframe(lane, &stream);
+            }
+            self.lock().lanes.charge(lane, began.elapsed());
+            if stream.closed.load(Ordering::Relaxed) {
+                *stream.decoder() = None;
             }
         }
     }
 
-    fn handle(&self, stream: &Stream, unit: &EncodedUnit) {
+    fn handle(&self, lane: LaneId, stream: &Inner, unit: &EncodedUnit) {
         if self.surroundings.decode {
-            self.decode(stream, unit);
+            self.decode(lane, stream, unit);
         } else {
             self.count(stream, unit);
         }
     }
 
-    fn next_job(&self) -> Option<(Arc<Stream>, EncodedUnit)> {
+    fn next_turn(&self) -> Option<Turn<Arc<Inner>>> {
         let mut queue = self
             .filled
-            .wait_while(self.lock(), |queue| queue.jobs.is_empty() && !queue.closed)
+            .wait_while(self.lock(), |queue| queue.lanes.is_idle() && !queue.closed)
             .unwrap_or_else(PoisonError::into_inner);
-        if queue.closed { None } else { queue.jobs.pop_front() }
+        if queue.closed { None } else { queue.lanes.take() }
     }
 
-    fn decode(&self, stream: &Stream, unit: &EncodedUnit) {
-        let mut place = stream.decoder.lock().unwrap_or_else(PoisonError::into_inner);
-        if place.is_none() {
-            match H264Decoder::new() {
-                Ok(decoder) => *place = Some(decoder),
-                Err(error) => {
-                    tracing::error!(%error, "no decoder");
-                    return stream.screen.meter().on_dropped(1);
-                }
+    fn decode(&self, lane: LaneId, stream: &Inner, unit: &EncodedUnit) {
+        let decoded = match self.decoded(stream, unit) {
+            Some(decoded) => decoded,
+            None => return stream.screen.meter().on_dropped(1),
+        };
+        match decoded {
+            Ok(Some(_)) | Ok(None) if stream.closed.load(Ordering::Relaxed) => {}
+            Ok(Some(frame)) => {
+                stream.refused.store(false, Ordering::Relaxed);
+                self.show(stream, unit, frame);
             }
-        }
-        let Some(decoder) = place.as_mut() else { return };
-        match decoder.decode(unit) {
-            Ok(Some(frame)) => self.show(stream, unit, frame),
             Ok(None) => {}
-            Err(DecodeError::NeedKeyframe) => stream.give_up_until_keyframe(),
-            Err(DecodeError::Refused(reason)) => {
-                tracing::warn!(camera = %stream.camera, reason, "a unit was refused");
-                stream.give_up_until_keyframe();
-            }
+            Err(DecodeError::NeedKeyframe) => self.give_up_until_keyframe(lane, stream),
+            Err(DecodeError::Refused(reason)) => self.refuse(lane, stream, reason),
         }
     }
 
-    fn show(&self, stream: &Stream, unit: &EncodedUnit, frame: VideoFrame) {
+    /// `None` if there is no decoder.
+    fn decoded(
+        &self,
+        stream: &Inner,
+        unit: &EncodedUnit,
+    ) -> Option<Result<Option<VideoFrame>, DecodeError>> {
+        let mut place = stream.decoder();
+        if place.is_none() {
+            let allowance = stream.macroblocks.allowance(DECODER_MACROBLOCKS_OWN);
+            match H264Decoder::within(allowance) {
+                Ok(decoder) => *place = Some(decoder),
+                Err(error) => tracing::error!(%error, "no decoder"),
+            }
+        }
+        place.as_mut().map(|decoder| decoder.decode(unit))
+    }
+
+    fn give_up_until_keyframe(&self, lane: LaneId, stream: &Inner) {
+        stream.screen.meter().on_dropped(1);
+        self.lock().lanes.need_keyframe(lane);
+        (stream.callbacks.on_keyframe_needed)();
+    }
+
+    /// One refused unit may be an accident, which the next keyframe heals. Two without a picture
+    /// between them are how this stream is.
+    fn refuse(&self, lane: LaneId, stream: &Inner, reason: String) {
+        if !stream.refused.swap(true, Ordering::Relaxed) {
+            tracing::debug!(camera = %stream.camera, reason, "a unit was refused");
+            return self.give_up_until_keyframe(lane, stream);
+        }
+        tracing::warn!(camera = %stream.camera, reason, "a stream was refused");
+        stream.screen.meter().on_dropped(1);
+        self.lock().lanes.close(lane);
+        *stream.decoder() = None;
+        if !stream.closed.swap(true, Ordering::Relaxed) {
+            (stream.callbacks.on_refused)(reason);
+        }
+    }
+
+    fn show(&self, stream: &Inner, unit: &EncodedUnit, frame: VideoFrame) {
         let now = now_unix_us();
         let captured = if self.surroundings.measure_pattern {
             burned_time::read(&frame, now)
@@ -232,7 +308,7 @@ impl Worker {
     }
 
     /// Without decoding, a unit that is whole stands for its picture.
-    fn count(&self, stream: &Stream, unit: &EncodedUnit) {
+    fn count(&self, stream: &Inner, unit: &EncodedUnit) {
         let mut size = stream.size.lock().unwrap_or_else(PoisonError::into_inner);
         if unit.keyframe
             && let Some(sps) =
@@ -246,7 +322,7 @@ impl Worker {
         (stream.callbacks.on_picture)(width, height);
     }
 
-    fn age(&self, stream: &Stream, captured_us: u64, now_us: u64) -> Option<Duration> {
+    fn age(&self, stream: &Inner, captured_us: u64, now_us: u64) -> Option<Duration> {
         self.surroundings.clocks.age(stream.camera.device(), captured_us, now_us)
     }
 

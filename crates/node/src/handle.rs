@@ -20,7 +20,7 @@ pub struct Ready {
     pub node: NodeId,
     /// The camera it serves.
     pub camera: Option<CameraId>,
-    /// Friendly name; empty for viewers.
+    /// Friendly name; viewers may have none.
     pub name: String,
     /// Where signaling listens.
     pub port: u16,

@@ -9,7 +9,7 @@ pub(crate) enum Input {
     /// A dial attempt has succeeded.
     Dialed(DialId, Link),
     Session(SessionHandle, SessionInput),
-    Trust(TrustInput),
+    Trust(Box<TrustInput>),
     /// Something a person should know.
     Trouble(String),
 }

@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lanlens_discovery::Discovery;
-use lanlens_mesh::{Action, DialId, LinkInput, Mesh};
+use lanlens_mesh::{Action, DialId, LinkId, LinkInput, Mesh};
 use lanlens_model::{Command, Event, Snapshot};
-use lanlens_protocol::DiscoveryEvent;
-use lanlens_signaling::{Link, Refusal};
+use lanlens_protocol::{DiscoveryEvent, ErrorCode, Message};
+fn check_offer(_: &str) -> Result<(), String> {
+    Ok(())
+}
+use lanlens_signaling::{KnownAddresses, Link, Refusal};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -40,7 +43,9 @@ pub(crate) struct NodeLoop {
     pub(crate) links: Links,
     pub(crate) sessions: Sessions,
     pub(crate) discovery: Discovery,
-    pub(crate) trust: Option<TrustKeeper>,
+    pub(crate) trust: TrustKeeper,
+    /// Whose connections are taken in first when many knock.
+    pub(crate) known: KnownAddresses,
     pub(crate) screens: Arc<Screens>,
     pub(crate) studio: Option<Studio>,
     pub(crate) snapshot: watch::Sender<Arc<Snapshot>>,
@@ -81,11 +86,14 @@ impl NodeLoop {
                 if let LinkInput::Closed { link, .. } = &input {
                     self.links.close(*link);
                 }
-                self.mesh.handle_link(input, now);
+                match senseless_offer(&input) {
+                    Some((link, refusal)) => self.links.send(link, refusal),
+                    None => self.mesh.handle_link(input, now),
+                }
             }
             Input::Dialed(dial, link) => self.on_link(link, Some(dial)),
             Input::Session(handle, input) => self.mesh.handle_session(handle, input, now),
-            Input::Trust(input) => self.mesh.handle_trust(input, now),
+            Input::Trust(input) => self.mesh.handle_trust(*input, now),
             Input::Trouble(message) => self.emit(Event::Error { message }),
         }
     }
@@ -99,9 +107,9 @@ impl NodeLoop {
     }
 
     fn on_link(&mut self, link: Link, dial: Option<DialId>) {
-        let (device, remote) = (link.device, link.remote);
+        let (device, remote, channel) = (link.device, link.remote, link.channel);
         let link = self.links.run(link);
-        let input = LinkInput::Opened { link, device, remote, dial };
+        let input = LinkInput::Opened { link, device, remote, dial, channel };
         self.mesh.handle_link(input, Instant::now());
     }
 
@@ -132,11 +140,11 @@ impl NodeLoop {
                 self.sessions.command(handle, SessionCommand::Candidate(candidate));
             }
             Action::CloseSession { handle } => self.sessions.close(handle),
-            Action::Claim { device, name } => {
-                if let Some(trust) = &self.trust {
-                    trust.claim(device, name);
-                }
-            }
+            Action::Claim { device, name } => self.trust.claim(device, name),
+            Action::ChangeTrust(change) => self.trust.change(change),
+            Action::Wait { device, name, code, left } => self.trust.wait(device, name, code, left),
+            Action::StopWaiting { device } => self.trust.stop_waiting(device),
+            Action::KnowAddress(address) => self.known.note(address.ip()),
             Action::Browse => {
                 if let Err(error) = self.discovery.refresh() {
                     self.emit(Event::Error { message: error.to_string() });
@@ -192,6 +200,17 @@ impl NodeLoop {
             tracing::warn!("some connections did not close in time");
         }
     }
+}
+
+/// An offer that no session could come of is refused before anybody decides on it: it must not
+/// claim a camera.
+fn senseless_offer(input: &LinkInput) -> Option<(LinkId, Message)> {
+    let LinkInput::Message { link, message: Message::Offer { session, sdp, .. } } = input else {
+        return None;
+    };
+    let text = check_offer(sdp).err()?.to_string();
+    let refusal = Message::Error { code: ErrorCode::Sdp, text, session: Some(*session) };
+    Some((*link, refusal))
 }
 
 async fn sleep_until(due: Option<Instant>) {

@@ -87,7 +87,8 @@ impl Sessions {
         screen: &Arc<Screen>,
         commands: &mpsc::Sender<SessionCommand>,
     ) -> Arc<Stream> {
-        let (inputs, commands) = (self.inputs.clone(), commands.clone());
+        let (inputs, refusals) = (self.inputs.clone(), self.inputs.clone());
+        let commands = commands.clone();
         let callbacks = StreamCallbacks {
             on_picture: Box::new(move |width, height| {
                 // With a full queue the next picture tells the same.
@@ -96,6 +97,10 @@ impl Sessions {
             }),
             on_keyframe_needed: Box::new(move || {
                 let _ = commands.try_send(SessionCommand::Keyframe);
+            }),
+            on_refused: Box::new(move |reason| {
+                // With a full queue the silence ends the session, only later and without the words.
+                let _ = refusals.try_send(Input::Session(handle, SessionInput::Refused { reason }));
             }),
         };
         self.pool.open(camera, Arc::clone(screen), callbacks)

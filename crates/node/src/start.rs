@@ -4,12 +4,15 @@ use std::sync::{Arc, Mutex};
 
 use lanlens_capture::SourceSpec;
 use lanlens_discovery::{Advert, Discovery, DiscoveryConfig, DiscoveryError, interfaces};
-use lanlens_identity::{Home, HomeError, Identity, IdentityError, SlotError, SlotGuard, take_slot};
+use lanlens_identity::{
+    Home, HomeError, Identity, IdentityError, RandomError, RunError, RunGuard, SlotError,
+    SlotGuard, random_bytes, take_run, take_slot,
+};
 use lanlens_media::SourceError;
 use lanlens_mesh::{Config, Mesh};
 use lanlens_model::limits::{EVENT_QUEUE_MAX, INPUT_QUEUE_MAX};
-use lanlens_model::{AccessMode, CameraId, Command, NodeId, Snapshot, TrustView};
-use lanlens_protocol::{Txt, clean_name};
+use lanlens_model::{AccessMode, CameraId, Command, NodeId, RunId, Snapshot, TrustView};
+use lanlens_protocol::{Secret, Txt, clean_name};
 use lanlens_rtc::RtcConfig;
 use lanlens_signaling::{ListenConfig, ListenError, Listener};
 use thiserror::Error;
@@ -26,7 +29,7 @@ use crate::node::{Inlets, NodeLoop};
 use crate::screens::{Clocks, Screens};
 use crate::sessions::Sessions;
 use crate::studio::Studio;
-use crate::trust::{TrustKeeper, TrustOutput};
+use crate::trust::{Keeper, TrustKeeper, TrustOutput};
 
 /// Commands waiting for the loop.
 const COMMANDS_MAX: usize = 256;
@@ -42,6 +45,12 @@ pub enum StartError {
     /// The device's key.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// The count of the home's running programs.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// The system has no random numbers.
+    #[error(transparent)]
+    Random(#[from] RandomError),
     /// The place of this program in its home.
     #[error(transparent)]
     Slot(#[from] SlotError),
@@ -61,11 +70,20 @@ pub enum StartError {
 
 /// What this program is within its home.
 struct Place {
+    run: RunId,
     identity: Identity,
     slot: SlotGuard,
     camera: Option<CameraId>,
-    /// Friendly name; empty for viewers.
+    /// Friendly name; viewers may have none.
     name: String,
+    /// The home's key stays as it is while this is held.
+    running: RunGuard,
+}
+
+impl Place {
+    fn node(&self) -> NodeId {
+        NodeId::new(self.identity.device(), &self.slot.name)
+    }
 }
 
 /// Starts a node; must be called inside a tokio runtime.
@@ -85,9 +103,10 @@ pub async fn start(config: NodeConfig) -> Result<NodeHandle, StartError> {
     let (refused_tx, refused) = mpsc::channel(ACCEPTED_MAX);
 
     let listener = Listener::bind(place.identity.clone(), listen_config(&config))?;
-    let port = listener.port();
+    let (port, known) = (listener.port(), listener.known_addresses());
     tasks.spawn(listener.run(cancel.clone(), accepted_tx, refused_tx));
-    let (trust, view) = open_trust(&home, &config, &input_tx)?;
+    let (trust, view) = open_trust(&home, &place, &input_tx)?;
+    let secret = Secret::new(random_bytes()?);
     let discovery = discover(&config, &place, port, discovery_tx)?;
     let studio = open_studio(&config, &place, &input_tx);
     let (screens, clocks) = (Arc::new(Screens::default()), Arc::new(Clocks::default()));
@@ -110,11 +129,12 @@ pub async fn start(config: NodeConfig) -> Result<NodeHandle, StartError> {
         open: Default::default(),
     };
     let node = NodeLoop {
-        mesh: open_mesh(&config, &place, view),
+        mesh: open_mesh(&config, &place, view, secret),
         links: Links::new(place.identity.clone(), clocks, input_tx, tasks.clone(), cancel.clone()),
         sessions,
         discovery,
         trust,
+        known,
         screens: Arc::clone(&screens),
         studio: studio.clone(),
         snapshot: snapshot_tx,
@@ -123,14 +143,14 @@ pub async fn start(config: NodeConfig) -> Result<NodeHandle, StartError> {
         cancel,
     };
     let inlets = Inlets { inputs, commands, discovery: discovery_rx, accepted, refused };
-    let slot = place.slot;
+    let held = (place.slot, place.running);
     let end = ended.clone().drop_guard();
     guard.disarm();
     tokio::spawn(async move {
         node.run(inlets).await;
         drop(end);
         // The place is free for the next start only when everything is closed.
-        drop(slot);
+        drop(held);
     });
     Ok(NodeHandle {
         ready,
@@ -149,6 +169,7 @@ fn take_place(home: &Home, config: &NodeConfig) -> Result<Place, StartError> {
         // Later a device may come and go; at the start its absence is most likely a mistake.
         camera.source.check()?;
     }
+    let (run, running) = take_run(home)?;
     let identity = Identity::load_or_create(home)?;
     let source = match &config.camera {
         Some(camera) => match camera.source.identity()? {
@@ -163,10 +184,9 @@ fn take_place(home: &Home, config: &NodeConfig) -> Result<Place, StartError> {
     let camera = config.camera.as_ref().map(|_| CameraId::new(identity.device(), &source_name));
     let name = match (clean_name(&config.name), camera) {
         (name, Some(camera)) if name.is_empty() => default_name(camera),
-        (name, Some(_)) => name,
-        (_, None) => String::new(),
+        (name, _) => name,
     };
-    Ok(Place { identity, slot, camera, name })
+    Ok(Place { run, identity, slot, camera, name, running })
 }
 
 /// Says nothing of its user or computer, and tells two cameras apart.
@@ -198,14 +218,12 @@ fn rtc_config(config: &NodeConfig) -> RtcConfig {
 
 fn open_trust(
     home: &Home,
-    config: &NodeConfig,
+    place: &Place,
     inputs: &mpsc::Sender<Input>,
-) -> Result<(Option<TrustKeeper>, TrustView), StartError> {
-    if config.camera.is_none() {
-        return Ok((None, TrustView::default()));
-    }
+) -> Result<(TrustKeeper, TrustView), StartError> {
+    let keeper = Keeper { node: place.node(), camera: place.camera.map(|_| place.name.clone()) };
     let (sender, first) = (inputs.clone(), inputs.clone());
-    let (keeper, view, trouble) = TrustKeeper::start(home, move |output| {
+    let (keeper, view, trouble) = TrustKeeper::start(home, keeper, move |output| {
         let input = match output {
             TrustOutput::Input(input) => Input::Trust(input),
             TrustOutput::Trouble(message) => Input::Trouble(message),
@@ -218,7 +236,7 @@ fn open_trust(
         // The queue is new, so there is room.
         let _ = first.try_send(Input::Trouble(message));
     }
-    Ok((Some(keeper), view))
+    Ok((keeper, view))
 }
 
 fn discover(
@@ -231,11 +249,12 @@ fn discover(
     let mut discovery =
         Discovery::start(DiscoveryConfig { interfaces, ..DiscoveryConfig::default() }, events)?;
     let txt = Txt {
-        node: NodeId::new(place.identity.device(), &place.slot.name),
+        node: place.node(),
         role: config.role,
         epoch: place.slot.epoch,
         camera: place.camera,
-        name: place.name.clone(),
+        // Whoever only listens learns the names of cameras, and of nobody who watches.
+        name: place.camera.map(|_| place.name.clone()).unwrap_or_default(),
     };
     discovery.advertise(&Advert::new(port, txt))?;
     Ok(discovery)
@@ -266,19 +285,20 @@ fn pattern_seed(place: &Place) -> u64 {
     device + number.unwrap_or(0)
 }
 
-fn open_mesh(config: &NodeConfig, place: &Place, trust: TrustView) -> Mesh {
+fn open_mesh(config: &NodeConfig, place: &Place, trust: TrustView, secret: Secret) -> Mesh {
     let name = place.name.clone();
     let mesh_config = Config {
-        node: NodeId::new(place.identity.device(), &place.slot.name),
+        node: place.node(),
         role: config.role,
         epoch: place.slot.epoch,
+        run: place.run,
         name: name.clone(),
         cameras: place.camera.map(|camera| (camera, name)).into_iter().collect(),
         access: config.camera.as_ref().map_or(AccessMode::Ask, |camera| camera.access),
         trust,
     };
     let now = std::time::Instant::now();
-    let mut mesh = Mesh::new(mesh_config, fastrand::u64(..), now);
+    let mut mesh = Mesh::new(mesh_config, fastrand::u64(..), secret, now);
     mesh.handle_command(Command::Watch(config.watch.clone()), now);
     for peer in &config.peers {
         mesh.handle_command(Command::AddPeer(*peer), now);
@@ -296,7 +316,7 @@ fn ready(config: &NodeConfig, place: &Place, port: u16) -> Ready {
     };
     Ready {
         device: place.identity.device(),
-        node: NodeId::new(place.identity.device(), &place.slot.name),
+        node: place.node(),
         camera: place.camera,
         name: place.name.clone(),
         port,

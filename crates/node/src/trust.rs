@@ -1,26 +1,45 @@
-//! The home's trust store, on its own thread: claims are decided here, and what any process of this
-//! home changes is seen here.
+//! The home's trust store, on its own thread: every change goes through here, and what any process
+//! of this home changes is seen here.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
-use lanlens_identity::{ClaimOutcome, Home, TrustError, TrustStore};
+use lanlens_identity::{ClaimOutcome, Home, TrustError, TrustStore, unix_s};
 use lanlens_mesh::{Claim, TrustInput};
-use lanlens_model::limits::VIEWERS_PER_CAMERA_MAX;
-use lanlens_model::{DeviceId, TrustView};
+use lanlens_model::{Code, DeviceId, NodeId, TrustChange, TrustView, Waiting};
 
 /// How often the file is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// Changes waiting to be made.
+const TASKS_MAX: usize = 128;
+/// Removals kept until they can be written.
+const UNWRITTEN_MAX: usize = 64;
 
 /// What comes out: a fact for the mesh, or words for people.
 pub(crate) enum TrustOutput {
-    Input(TrustInput),
+    Input(Box<TrustInput>),
     Trouble(String),
+}
+
+/// Whose store it is: what is written down with a device that waits.
+#[derive(Clone)]
+pub(crate) struct Keeper {
+    /// This program.
+    pub(crate) node: NodeId,
+    /// The name of its camera; `None` where it serves none.
+    pub(crate) camera: Option<String>,
+}
+
+/// What is wished of the store.
+enum Task {
+    Claim(DeviceId, String),
+    Change(TrustChange),
 }
 
 /// The way to the thread; it ends when this is dropped.
 pub(crate) struct TrustKeeper {
-    claims: SyncSender<(DeviceId, String)>,
+    tasks: SyncSender<Task>,
+    keeper: Keeper,
 }
 
 impl TrustKeeper {
@@ -28,47 +47,85 @@ impl TrustKeeper {
     /// then why, in words.
     pub(crate) fn start(
         home: &Home,
+        keeper: Keeper,
         output: impl Fn(TrustOutput) + Send + 'static,
     ) -> std::io::Result<(Self, TrustView, Option<String>)> {
         let mut store = TrustStore::open(home);
+        let mut thread = Thread {
+            sealed: false,
+            unwritten: Vec::new(),
+            store: TrustStore::open(home),
+            keeper,
+            output,
+        };
         let (view, trouble) = match store.load() {
             Ok(view) => (view, None),
-            Err(error) => (TrustView::sealed(), Some(words(&error))),
+            Err(error) => (TrustView::sealed(), Some(thread.words(&error))),
         };
-        let sealed = trouble.is_some();
-        let (claims, received) = sync_channel(VIEWERS_PER_CAMERA_MAX);
-        std::thread::Builder::new()
-            .name("trust".to_owned())
-            .spawn(move || Keeper { store, output, sealed }.run(&received))?;
-        Ok((Self { claims }, view, trouble))
+        thread.sealed = trouble.is_some();
+        thread.store = store;
+        let (tasks, received) = sync_channel(TASKS_MAX);
+        let keeper = thread.keeper.clone();
+        std::thread::Builder::new().name("trust".to_owned()).spawn(move || {
+            thread.forget_own_waiting();
+            thread.run(&received);
+            thread.forget_own_waiting();
+        })?;
+        Ok((Self { tasks, keeper }, view, trouble))
     }
 
     /// Decides who owns the cameras; the outcome comes as [`TrustInput::ClaimDone`].
     pub(crate) fn claim(&self, device: DeviceId, name: String) {
-        match self.claims.try_send((device, name)) {
+        self.send(Task::Claim(device, name));
+    }
+
+    /// Makes a change; what the store says then comes as [`TrustInput::Changed`].
+    pub(crate) fn change(&self, change: TrustChange) {
+        self.send(Task::Change(change));
+    }
+
+    /// Writes down that a device waits here.
+    pub(crate) fn wait(&self, device: DeviceId, name: String, code: Code, left: Duration) {
+        let camera = self.keeper.camera.clone().unwrap_or_default();
+        let until_s = unix_s() + left.as_secs();
+        let waiting = Waiting { device, name, node: self.keeper.node, camera, code, until_s };
+        self.change(TrustChange::Wait(waiting));
+    }
+
+    /// It waits here no longer.
+    pub(crate) fn stop_waiting(&self, device: DeviceId) {
+        self.change(TrustChange::StopWaiting { device, node: self.keeper.node });
+    }
+
+    fn send(&self, task: Task) {
+        match self.tasks.try_send(task) {
             Ok(()) | Err(TrySendError::Disconnected(_)) => {}
-            // The mesh has at most one claim a device under way, and as many devices as viewers.
-            Err(TrySendError::Full(_)) => tracing::warn!("too many claims at once"),
+            // At most a claim a device, and codes and decisions come at the pace of people.
+            Err(TrySendError::Full(_)) => tracing::warn!("too many changes of trust at once"),
         }
     }
 }
 
 /// The thread's state.
-struct Keeper<F> {
+struct Thread<F> {
     store: TrustStore,
+    keeper: Keeper,
     output: F,
     /// The last attempt failed: the mesh admits nobody until one succeeds.
     sealed: bool,
+    /// Removals that hold here and could not be written yet.
+    unwritten: Vec<TrustChange>,
 }
 
-impl<F: Fn(TrustOutput)> Keeper<F> {
-    fn run(&mut self, claims: &Receiver<(DeviceId, String)>) {
+impl<F: Fn(TrustOutput)> Thread<F> {
+    fn run(&mut self, tasks: &Receiver<Task>) {
         loop {
-            match claims.recv_timeout(LOOK_EVERY) {
-                Ok((device, name)) => {
+            match tasks.recv_timeout(LOOK_EVERY) {
+                Ok(Task::Claim(device, name)) => {
                     let claim = self.claim(device, name);
-                    (self.output)(TrustOutput::Input(TrustInput::ClaimDone(claim)));
+                    (self.output)(TrustOutput::Input(Box::new(TrustInput::ClaimDone(claim))));
                 }
+                Ok(Task::Change(change)) => self.change(&change),
                 Err(RecvTimeoutError::Timeout) => self.look(),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -81,13 +138,58 @@ impl<F: Fn(TrustOutput)> Keeper<F> {
             Ok(ClaimOutcome::AlreadyOwned(trust)) => Claim { device, name, won: false, trust },
             Err(error) => {
                 self.sealed = true;
-                (self.output)(TrustOutput::Trouble(words(&error)));
+                self.tell(self.words(&error));
                 Claim { device, name, won: false, trust: TrustView::sealed() }
             }
         }
     }
 
+    /// Where it cannot be made, the lists stay as they were, and somebody is told. Only a removal
+    /// holds all the same, as long as this program runs, and is written as soon as that works.
+    fn change(&mut self, change: &TrustChange) {
+        match self.store.apply(change) {
+            Ok(view) => self.pass_on(view),
+            Err(error) => {
+                let what = match change {
+                    TrustChange::Deny { .. } => {
+                        if self.unwritten.len() < UNWRITTEN_MAX {
+                            self.unwritten.push(change.clone());
+                        }
+                        "the removal holds only while this program runs"
+                    }
+                    TrustChange::Allow { .. } => "nobody was let in",
+                    TrustChange::Decide { .. } => "the decision is not kept for later",
+                    TrustChange::Join(_) => "the invitation is not kept for later",
+                    TrustChange::Wait(_) => "`lanlens trust` does not show who waits",
+                    TrustChange::StopWaiting { .. } | TrustChange::DismissNews => {
+                        "the change was not kept"
+                    }
+                };
+                self.tell(format!("{what}: {error}"));
+            }
+        }
+    }
+
+    /// Places of an earlier run of this program, and in the end of this one.
+    fn forget_own_waiting(&mut self) {
+        let node = self.keeper.node;
+        let waits = |view: &TrustView| view.waiting.iter().any(|waiting| waiting.node == node);
+        if self.store.load().is_ok_and(|view| waits(&view)) {
+            let forget = |view: &mut TrustView| view.waiting.retain(|w| w.node != node);
+            if let Err(error) = self.store.change(forget) {
+                tracing::debug!(%error, "who waited stays written down until it expires");
+            }
+        }
+    }
+
     fn look(&mut self) {
+        if !self.unwritten.is_empty() {
+            let unwritten = self.unwritten.clone();
+            let written = self.store.change(|view| unwritten.iter().for_each(|c| view.apply(c)));
+            if written.is_ok() {
+                self.unwritten.clear();
+            }
+        }
         let news = match self.store.poll_changed() {
             // A file that could not be locked or written is tried again although it stands as it
             // was.
@@ -95,23 +197,37 @@ impl<F: Fn(TrustOutput)> Keeper<F> {
             None => return,
             Some(news) => news,
         };
-        let view = match news {
+        match news {
             Ok(view) => {
                 self.sealed = false;
-                view
+                self.pass_on(view);
             }
             Err(error) => {
                 if !std::mem::replace(&mut self.sealed, true) {
-                    (self.output)(TrustOutput::Trouble(words(&error)));
-                    (self.output)(TrustOutput::Input(TrustInput::Changed(TrustView::sealed())));
+                    self.tell(self.words(&error));
+                    self.send(TrustView::sealed());
                 }
-                return;
             }
-        };
-        (self.output)(TrustOutput::Input(TrustInput::Changed(view)));
+        }
     }
-}
 
-fn words(error: &TrustError) -> String {
-    format!("nobody but this device may watch, because {error}")
+    fn pass_on(&self, mut view: TrustView) {
+        self.unwritten.iter().for_each(|change| view.apply(change));
+        self.send(view);
+    }
+
+    fn send(&self, view: TrustView) {
+        (self.output)(TrustOutput::Input(Box::new(TrustInput::Changed(view))));
+    }
+
+    fn tell(&self, trouble: String) {
+        (self.output)(TrustOutput::Trouble(trouble));
+    }
+
+    fn words(&self, error: &TrustError) -> String {
+        match self.keeper.camera {
+            Some(_) => format!("nobody but this device may watch, because {error}"),
+            None => format!("decisions and invitations cannot be used or kept: {error}"),
+        }
+    }
 }

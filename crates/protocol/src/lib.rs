@@ -15,7 +15,7 @@ pub use discovery::{DiscoveryEvent, SERVICE_TYPE};
 pub use message::{
     ErrorCode, Greeting, Message, OfferedCamera, ProtocolError, WaitingDevice, WatchingDevice,
 };
-pub use name::clean_name;
+pub use name::{clean_name, clean_text};
 pub use proof::{ChannelBinding, Commitment, Nonce, Proof, Secret, code};
 pub use txt::{Txt, TxtError};
 

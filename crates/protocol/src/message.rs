@@ -11,7 +11,7 @@ use lanlens_model::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{Commitment, Nonce, Proof, VERSION, clean_name};
+use crate::{Commitment, Nonce, Proof, VERSION, clean_name, clean_text};
 
 /// Who a node is; the first message in each direction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -328,9 +328,7 @@ impl Message {
                 watching.iter_mut().for_each(|device| device.name = clean_name(&device.name));
             }
             Message::AccessDecide { name, .. } => *name = clean_name(name),
-            Message::Error { text, .. } => {
-                *text = text.chars().filter(|c| !c.is_control()).take(300).collect();
-            }
+            Message::Error { text, .. } => *text = clean_text(text, 300),
             _ => {}
         }
         Ok(())
@@ -350,8 +348,7 @@ fn version_of(text: &str) -> Option<ProtocolError> {
 }
 
 fn malformed(error: &serde_json::Error) -> ProtocolError {
-    let words: String = error.to_string().chars().filter(|c| !c.is_control()).take(120).collect();
-    ProtocolError::Malformed(words)
+    ProtocolError::Malformed(clean_text(&error.to_string(), 120))
 }
 
 #[cfg(test)]

@@ -124,7 +124,12 @@ impl Nonce {
 }
 
 /// The code of a request by `viewer` at `camera`. Both sides compute it.
-pub fn code(camera_nonce: &Nonce, viewer_nonce: &Nonce, camera: DeviceId, viewer: DeviceId) -> Code {
+pub fn code(
+    camera_nonce: &Nonce,
+    viewer_nonce: &Nonce,
+    camera: DeviceId,
+    viewer: DeviceId,
+) -> Code {
     let mut key = [0; 64];
     key[..32].copy_from_slice(&camera_nonce.0);
     key[32..].copy_from_slice(&viewer_nonce.0);
@@ -272,7 +277,8 @@ mod tests {
             // hides its own until it has it. All he can do is guess the camera's.
             let code_there = code(&own.nonce(), &honest_viewer, thief, viewer);
             let guess = own.nonce();
-            let best = (0..20).map(|_| own.nonce()).find(|n| code(&guess, n, camera, thief) == code_there);
+            let best =
+                (0..20).map(|_| own.nonce()).find(|n| code(&guess, n, camera, thief) == code_there);
             let nonce = best.unwrap_or(guess);
             hits[0] += u32::from(code(&honest_camera, &nonce, camera, thief) == code_there);
             // With the camera first: its code is known, but he is bound to a nonce before the

@@ -7,8 +7,8 @@ use lanlens_mesh::{
     Action, Claim, DialFailure, DialId, LinkEnd, LinkId, LinkInput, Mesh, SessionHandle,
     SessionInput, TrustInput,
 };
-use lanlens_model::{DeviceId, Epoch};
-use lanlens_protocol::{DiscoveryEvent, Message, Txt};
+use lanlens_model::{DeviceId, Epoch, TrustChange, Waiting};
+use lanlens_protocol::{ChannelBinding, DiscoveryEvent, Message, Txt};
 
 use crate::host::{Host, HostId};
 use crate::queue::Delivery;
@@ -57,10 +57,21 @@ impl World {
             }
             Action::Claim { device, name } => {
                 let trust = self.trust.entry(self.hosts[id].device).or_default();
-                let won = trust.claim(device, &name);
+                let won = trust.claim(device, &name, 1_795_000_000);
                 let claim = Claim { device, name, won, trust: trust.clone() };
                 let input = Delivery::Trust(TrustInput::ClaimDone(claim));
                 self.queue.push(Duration::from_millis(1), id, life, input);
+            }
+            Action::ChangeTrust(change) => self.change_trust(id, &change),
+            // How long it waits is told in wall time, which only people read.
+            Action::Wait { device, name, code, .. } => {
+                let (node, camera) = (self.hosts[id].node, self.hosts[id].spec.name.clone());
+                let waiting = Waiting { device, name, node, camera, code, until_s: 0 };
+                self.change_trust(id, &TrustChange::Wait(waiting));
+            }
+            Action::StopWaiting { device } => {
+                let node = self.hosts[id].node;
+                self.change_trust(id, &TrustChange::StopWaiting { device, node });
             }
             Action::Emit(event) => self.hosts[id].events.push((self.queue.now, event)),
             Action::Stop => {
@@ -68,8 +79,24 @@ impl World {
                 self.forget_process(id, LAN_LATENCY);
                 self.say_goodbye(id);
             }
-            Action::AddCandidate { .. } | Action::SetLayer { .. } | Action::Browse => {}
+            Action::AddCandidate { .. }
+            | Action::SetLayer { .. }
+            | Action::KnowAddress(_)
+            | Action::Browse => {}
         }
+    }
+
+    /// A change of a host's store, by its own program or by `lanlens trust` beside it.
+    pub fn change_trust(&mut self, id: HostId, change: &TrustChange) {
+        let trust = self.trust.entry(self.hosts[id].device).or_default();
+        trust.apply(change);
+        self.tell_trust(id);
+    }
+
+    pub(crate) fn tell_trust(&mut self, id: HostId) {
+        let trust = self.trust.entry(self.hosts[id].device).or_default().clone();
+        let input = Delivery::Trust(TrustInput::Changed(trust));
+        self.queue.push(Duration::ZERO, id, self.hosts[id].life, input);
     }
 
     pub(crate) fn on_dialed(
@@ -96,12 +123,17 @@ impl World {
         self.next_link += 2;
         self.hosts[from].links.insert(ours, (to, theirs));
         self.hosts[to].links.insert(theirs, (from, ours));
+        // Both ends of one connection know the same, and no other connection does.
+        let mut channel = [0; 32];
+        channel[..8].copy_from_slice(&ours.0.to_be_bytes());
+        let channel = ChannelBinding::from_bytes(channel);
         let opened = |link, host: &Host, dial| {
             Delivery::Link(LinkInput::Opened {
                 link,
                 device: host.device,
                 remote: host.address,
                 dial,
+                channel,
             })
         };
         let (here, there) = (&self.hosts[from], &self.hosts[to]);

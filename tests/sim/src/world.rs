@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use lanlens_mesh::{Config, Mesh};
 use lanlens_model::{
-    AccessMode, CameraId, Command, DeviceId, Epoch, Event, NodeId, Role, Selection, Snapshot,
-    TileState, TrustView,
+    AccessMode, CameraId, Command, DeviceId, Epoch, Event, NodeId, Role, RunId, Selection,
+    Snapshot, TileState, TrustView,
 };
-use lanlens_protocol::DiscoveryEvent;
+use lanlens_protocol::{DiscoveryEvent, Secret};
 
 use crate::host::{Host, HostId};
 use crate::invariants;
@@ -36,6 +36,7 @@ pub struct World {
     pub(crate) queue: Queue,
     pub(crate) rng: fastrand::Rng,
     pub(crate) next_link: u64,
+    next_run: u64,
     pub(crate) trust: std::collections::BTreeMap<DeviceId, TrustView>,
     /// Whether multicast gets through.
     pub multicast: bool,
@@ -52,6 +53,7 @@ impl World {
             queue: Queue::new(start),
             rng: fastrand::Rng::with_seed(seed),
             next_link: 0,
+            next_run: 1,
             trust: std::collections::BTreeMap::new(),
             multicast: true,
             start,
@@ -120,6 +122,7 @@ impl World {
             node: host.node,
             role: host.spec.role,
             epoch: Epoch(host.life),
+            run: RunId(self.next_run),
             name: host.spec.name.clone(),
             cameras: host
                 .camera
@@ -129,7 +132,10 @@ impl World {
             access: host.spec.access,
             trust: self.trust.entry(host.device).or_default().clone(),
         };
-        let mut mesh = Mesh::new(config, seed, now);
+        self.next_run += 1;
+        let mut secret = [0; 32];
+        self.rng.fill(&mut secret);
+        let mut mesh = Mesh::new(config, seed, Secret::new(secret), now);
         if host.spec.role == Role::Viewer {
             mesh.handle_command(Command::Watch(Selection::All), now);
         }
@@ -182,6 +188,38 @@ impl World {
             mesh.handle_command(command, now);
         }
         self.drain(id);
+    }
+
+    /// Makes a host a copy of another one: the same key on another machine, and the same slots
+    /// unless another source is used there.
+    pub fn copy_home(&mut self, of: HostId, to: HostId, same_source: bool) {
+        let (device, node, camera) = {
+            let host = &self.hosts[of];
+            (host.device, host.node, host.camera)
+        };
+        let host = &mut self.hosts[to];
+        (host.device, host.node, host.camera) = match same_source {
+            true => (device, node, camera),
+            false => {
+                (device, NodeId::new(device, "slot-1"), Some(CameraId::new(device, "pattern-1")))
+            }
+        };
+    }
+
+    /// Puts lists into a host's store before it starts.
+    pub fn set_trust(&mut self, id: HostId, trust: TrustView) {
+        self.trust.insert(self.hosts[id].device, trust);
+    }
+
+    /// `lanlens trust reset` on a host.
+    pub fn reset_trust(&mut self, id: HostId) {
+        self.trust.insert(self.hosts[id].device, TrustView::default());
+        self.tell_trust(id);
+    }
+
+    /// The device of a host.
+    pub fn device_of(&self, id: HostId) -> DeviceId {
+        self.hosts[id].device
     }
 
     /// Delivers something straight to a host, as a hostile or broken peer might.

@@ -237,11 +237,12 @@ fn the_first_viewer_claims_and_the_second_waits_without_a_picture() {
     assert!(world.run_until(SECOND, |w| w.is_live(first, camera)).is_some());
     world.start(second);
     world.run(SECOND * 30);
-    assert_eq!(world.tile(second, camera), Some(TileState::Waiting));
+    assert!(matches!(world.tile(second, camera), Some(TileState::Waiting { code: Some(_) })));
     assert!(world.is_live(first, camera));
     assert_eq!(world.publisher_count(camera), 1);
     let waits = |e: &Event| matches!(e, Event::Access { state: Access::Pending, .. });
-    assert_eq!(count(&world, second, waits), 1);
+    // Told to wait, and then its code.
+    assert_eq!(count(&world, second, waits), 2);
     assert_eq!(count(&world, camera, |e| matches!(e, Event::Claimed { .. })), 1);
     assert_eq!(count(&world, camera, |e| matches!(e, Event::AccessRequest { .. })), 1);
 }
