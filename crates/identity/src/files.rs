@@ -41,14 +41,24 @@ pub(crate) fn lock(path: &Path) -> io::Result<File> {
 }
 
 /// Replaces the content of `path` at once and for good. The caller holds the lock for `path`.
+///
+/// # Errors
+/// What the system says; the old content stands then.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let new = path.with_extension("new");
-    let mut file = private().write(true).create(true).truncate(true).open(&new)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    drop(file);
-    fs::rename(&new, path)?;
+    if let Err(error) = write_whole(&new, content).and_then(|()| fs::rename(&new, path)) {
+        // On a full disk, half a file that nobody will read is in the way of everything else.
+        let _ = fs::remove_file(&new);
+        return Err(error);
+    }
     sync_parent(path)
+}
+
+/// Writes a new private file down to the disk.
+fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = private().write(true).create(true).truncate(true).open(path)?;
+    file.write_all(content)?;
+    file.sync_all()
 }
 
 /// Makes a rename survive a power cut.
@@ -119,5 +129,21 @@ pub(crate) fn foreign_rights(path: &Path) -> io::Result<u32> {
     {
         let _ = path;
         Ok(0)
+    }
+}
+
+/// The user (id) who owns `path`, if that is neither this program's user nor root; `None` where
+/// files have no owner.
+pub(crate) fn foreign_owner(path: &Path) -> io::Result<Option<u32>> {
+    #[cfg(unix)]
+    {
+        let owner = std::os::unix::fs::MetadataExt::uid(&fs::metadata(path)?);
+        let ours = [rustix::process::geteuid().as_raw(), rustix::process::Uid::ROOT.as_raw()];
+        Ok((!ours.contains(&owner)).then_some(owner))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        Ok(None)
     }
 }

@@ -29,6 +29,17 @@ pub enum HomeError {
         "other users can write to {0}: run `chmod go-w` on it, or choose another with --home DIR"
     )]
     WritableByOthers(PathBuf),
+    /// Its owner, another user, may change files in it.
+    #[error(
+        "{path} belongs to another user (id {owner}), who could exchange what is in it: run this \
+         program as that user, or choose another folder with --home DIR"
+    )]
+    OfAnotherUser {
+        /// The folder.
+        path: PathBuf,
+        /// The owner's user id.
+        owner: u32,
+    },
 }
 
 /// A folder that was checked and can hold a device. Cheap to clone.
@@ -43,6 +54,11 @@ impl Home {
     /// An empty folder is made private. One with other things in it keeps its mode, since it may be
     /// a user's own; the files we put there are private each.
     ///
+    /// The folder must belong to this program's user, or to root: root can read every key of the
+    /// machine anyway, so refusing its folders would protect nobody. A program of root refuses the
+    /// folder of a user, who could exchange what root's program trusts, and who would find files
+    /// there that only root can change.
+    ///
     /// # Errors
     /// See [`HomeError`].
     pub fn open(dir: impl Into<PathBuf>) -> Result<Self, HomeError> {
@@ -51,19 +67,20 @@ impl Home {
             return Err(HomeError::NotAFolder(dir));
         }
         let home = Self { dir };
-        home.prepare().map_err(|source| HomeError::Unusable { path: home.dir.clone(), source })?;
-        let rights = files::foreign_rights(&home.dir)
-            .map_err(|source| HomeError::Unusable { path: home.dir.clone(), source })?;
-        if rights & 0o022 != 0 {
+        let unusable = |source| HomeError::Unusable { path: home.dir.clone(), source };
+        files::create_private_dir(&home.dir).map_err(unusable)?;
+        if let Some(owner) = files::foreign_owner(&home.dir).map_err(unusable)? {
+            return Err(HomeError::OfAnotherUser { path: home.dir, owner });
+        }
+        home.close_if_empty().map_err(unusable)?;
+        if files::foreign_rights(&home.dir).map_err(unusable)? & 0o022 != 0 {
             return Err(HomeError::WritableByOthers(home.dir));
         }
-        home.make_slots()
-            .map_err(|source| HomeError::Unusable { path: home.dir.clone(), source })?;
+        home.make_slots().map_err(unusable)?;
         Ok(home)
     }
 
-    fn prepare(&self) -> io::Result<()> {
-        files::create_private_dir(&self.dir)?;
+    fn close_if_empty(&self) -> io::Result<()> {
         if std::fs::read_dir(&self.dir)?.next().is_none() {
             files::make_private(&self.dir, 0o700)?;
         }
@@ -133,6 +150,22 @@ mod tests {
         let error = Home::open(dir.path()).unwrap_err();
         assert!(matches!(error, HomeError::WritableByOthers(_)));
         assert!(error.to_string().contains("chmod go-w"), "{error}");
+    }
+
+    #[test]
+    fn the_folder_of_another_user_is_refused_untouched_with_what_to_do() -> anyhow::Result<()> {
+        if !rustix::process::geteuid().is_root() {
+            return lanlens_testkit::skip("needs root to give a folder to another user");
+        }
+        let dir = tempfile::tempdir()?;
+        files::make_private(dir.path(), 0o755)?;
+        std::os::unix::fs::chown(dir.path(), Some(54_321), None)?;
+        let error = Home::open(dir.path()).unwrap_err();
+        assert!(matches!(error, HomeError::OfAnotherUser { owner: 54_321, .. }), "{error}");
+        assert!(error.to_string().contains("as that user"), "{error}");
+        assert_eq!(mode(dir.path()), 0o755);
+        assert_eq!(std::fs::read_dir(dir.path())?.count(), 0);
+        Ok(())
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The device's key: one per home, made once, never replaced behind the user's back.
+//! The device's key: one per home, made once, replaced only where the user says so.
 //!
 //! Owns `device.key` and the certificate made from it; the TLS rules are in `tls`.
 
@@ -34,8 +34,8 @@ pub enum IdentityError {
     },
     /// The file holds no key that this program made. It is left as it is.
     #[error(
-        "the device key {path} is damaged ({reason}): restore it from a backup, or move it away to \
-         become a new device, which the cameras of others do not know"
+        "the device key {path} is damaged ({reason}): restore it from a backup, or run `lanlens \
+         trust new-key` to become a new device, which the cameras of others do not know"
     )]
     Damaged {
         /// The key's file.
@@ -86,6 +86,15 @@ impl Identity {
             tracing::warn!("{} could be read by other users; made private", path.display());
             files::make_private(&path, 0o600).map_err(file)?;
         }
+        Self::from_pem(&pem).map_err(|reason| IdentityError::Damaged { path, reason })
+    }
+
+    /// A new key in place of the old one, if any; the caller has made sure that nobody uses that.
+    pub(crate) fn replace(home: &Home) -> Result<Self, IdentityError> {
+        let (path, lock) = (home.file("device.key"), home.file("device.lock"));
+        let _lock =
+            files::lock(&lock).map_err(|source| IdentityError::File { path: lock, source })?;
+        let pem = create(&path)?;
         Self::from_pem(&pem).map_err(|reason| IdentityError::Damaged { path, reason })
     }
 

@@ -6,13 +6,12 @@
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use lanlens_model::Epoch;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::{Home, files};
+use crate::{Home, files, unix_s};
 
 /// Programs with the same role and source that one home runs at once.
 const SLOTS_MAX: u32 = 64;
@@ -82,7 +81,7 @@ fn hold(path: &std::path::Path) -> io::Result<Option<(File, Epoch)>> {
         Some(last) => last.saturating_add(1),
         // New, or damaged: the clock is past any counter that ever started from it, so peers that
         // remember an earlier start still take this one for the newer.
-        None => unix_s(),
+        None => unix_s().max(1),
     };
     // Fixed width in one write: there is no moment with half a number in the file.
     file.rewind()?;
@@ -90,10 +89,6 @@ fn hold(path: &std::path::Path) -> io::Result<Option<(File, Epoch)>> {
     file.set_len(21)?;
     file.sync_data()?;
     Ok(Some((file, Epoch(epoch))))
-}
-
-fn unix_s() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_secs().max(1))
 }
 
 /// `raw` in lower-case letters, digits and single hyphens; with a hash behind where that lost

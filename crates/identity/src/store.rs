@@ -5,18 +5,19 @@
 //! written is an error, and never a permission: until it is mended, use [`TrustView::sealed`].
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use lanlens_model::{DeviceId, TrustView};
+use lanlens_model::{DeviceId, Invitation, TrustChange, TrustView};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::{Home, files};
+use crate::{Home, RandomError, files, random_bytes, unix_s};
 
-const VERSION: u32 = 1;
-/// About ten thousand devices.
-const STORE_BYTES_MAX: u64 = 1024 * 1024;
+/// 2 added who waits, the last claim, invitations and verdicts; 1 is read as having none.
+const VERSION: u32 = 2;
+/// Several times what full lists take with the longest names.
+const STORE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// Devices kept in all lists together; one past it is refused, nothing is forgotten.
 const DEVICES_MAX: usize = 4096;
 
@@ -24,17 +25,23 @@ const DEVICES_MAX: usize = 4096;
 #[derive(Debug, Error)]
 pub enum TrustError {
     /// The file cannot be read, written or locked.
-    #[error("cannot use {path} ({source}): nobody else can watch until this is mended")]
+    #[error("cannot use {path} ({source}): make it readable and writable")]
     File {
         /// Which file.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
     },
+    /// The lists stand as they were, and can be read.
+    #[error("cannot change {path}, the disk is full: free some space")]
+    DiskFull {
+        /// The store's file.
+        path: PathBuf,
+    },
     /// It does not hold the lists.
     #[error(
-        "{path} is damaged ({reason}): restore it, or delete it to forget who may watch (the next \
-         viewer that asks then owns the cameras)"
+        "{path} is damaged ({reason}): restore it from a backup, or run `lanlens trust reset` to \
+         forget who may watch (the next viewer that asks then owns the cameras)"
     )]
     Damaged {
         /// The store's file.
@@ -50,10 +57,12 @@ pub enum TrustError {
     },
     /// The lists hold as many devices as they may.
     #[error(
-        "the trust lists hold {DEVICES_MAX} devices already: delete trust.json in the home folder to \
-         empty them"
+        "the trust lists hold {DEVICES_MAX} devices already: run `lanlens trust reset` to empty them"
     )]
     Full,
+    /// There is no chance to draw an invitation from.
+    #[error(transparent)]
+    Random(#[from] RandomError),
 }
 
 /// What came of a claim.
@@ -116,20 +125,43 @@ impl TrustStore {
     }
 
     /// Makes `device` the owner if nobody has claimed this home's cameras: of several who try at
-    /// once, exactly one succeeds.
+    /// once, exactly one succeeds. When it was is remembered with it, by this computer's clock.
     ///
     /// # Errors
     /// See [`TrustError`]; nothing was claimed then.
     pub fn claim(&mut self, device: DeviceId, name: &str) -> Result<ClaimOutcome, TrustError> {
-        let (view, claimed) = self.change(|view| view.claim(device, name))?;
+        let (view, claimed) = self.change(|view| view.claim(device, name, unix_s()))?;
         Ok(match claimed {
             true => ClaimOutcome::Claimed(view),
             false => ClaimOutcome::AlreadyOwned(view),
         })
     }
 
+    /// Makes one change, and gives the lists afterwards.
+    ///
+    /// # Errors
+    /// See [`TrustError`]; nothing was changed then.
+    pub fn apply(&mut self, change: &TrustChange) -> Result<TrustView, TrustError> {
+        self.change(|view| view.apply(change)).map(|(view, ())| view)
+    }
+
+    /// This home's invitation, made now if there is none; with `renew`, a new one in any case, and
+    /// the old one is worth nothing from now on. Of several programs that make the first one at
+    /// once, one does and all get the same.
+    ///
+    /// # Errors
+    /// See [`TrustError`]; the invitation is as it was then.
+    pub fn invitation(&mut self, renew: bool) -> Result<Invitation, TrustError> {
+        let fresh = Invitation::from_bytes(random_bytes()?);
+        let (_, invitation) = self.change(|view| {
+            let kept = view.invitation.take().filter(|_| !renew);
+            view.invitation.insert(kept.unwrap_or(fresh)).clone()
+        })?;
+        Ok(invitation)
+    }
+
     /// Changes the lists under the lock. Gives the lists afterwards and what `edit` gave. The file
-    /// is written only if something changed.
+    /// is written only if something changed, and then whoever has waited too long is left out.
     ///
     /// # Errors
     /// See [`TrustError`]; nothing was changed then.
@@ -142,7 +174,11 @@ impl TrustStore {
         let mut view = before.clone();
         let outcome = edit(&mut view);
         if view != before {
-            self.write(&view)?;
+            // Lists that somebody filled past the limit by hand may still be changed, not extended.
+            if view.len() > DEVICES_MAX.max(before.len()) {
+                return Err(TrustError::Full);
+            }
+            self.write(&mut view)?;
         }
         Ok((view, outcome))
     }
@@ -153,25 +189,25 @@ impl TrustStore {
     /// See [`TrustError`].
     pub fn probe(&mut self) -> Result<TrustView, TrustError> {
         let _lock = self.lock()?;
-        let view = self.load()?;
-        self.write(&view)?;
+        let mut view = self.load()?;
+        self.write(&mut view)?;
         Ok(view)
     }
 
-    /// Forgets everyone: the cameras are unclaimed again. Works on a damaged file too.
+    /// Forgets everyone and every invitation: the cameras are unclaimed again. Works on a damaged
+    /// file too, and on one of a newer version.
     ///
     /// # Errors
-    /// [`TrustError::File`] when the file cannot be written.
+    /// [`TrustError::File`] or [`TrustError::DiskFull`] when the file cannot be written.
     pub fn reset(&mut self) -> Result<TrustView, TrustError> {
         let _lock = self.lock()?;
-        let view = TrustView::default();
-        self.write(&view)?;
+        let mut view = TrustView::default();
+        self.write(&mut view)?;
         Ok(view)
     }
 
     fn lock(&self) -> Result<std::fs::File, TrustError> {
-        files::lock(&self.lock_path)
-            .map_err(|source| TrustError::File { path: self.lock_path.clone(), source })
+        files::lock(&self.lock_path).map_err(|source| cannot_change(&self.lock_path, source))
     }
 
     /// Reads the file and remembers what it was.
@@ -207,103 +243,33 @@ impl TrustStore {
         Ok(stored.trust)
     }
 
-    fn write(&mut self, view: &TrustView) -> Result<(), TrustError> {
-        if view.len() > DEVICES_MAX {
+    /// Writes the lists, without those who have waited too long.
+    fn write(&mut self, view: &mut TrustView) -> Result<(), TrustError> {
+        let now_s = unix_s();
+        view.waiting.retain(|waiting| waiting.until_s > now_s);
+        let stored = Stored { version: VERSION, trust: view.clone() };
+        let failed = |source| cannot_change(&self.path, source);
+        let mut text = serde_json::to_string_pretty(&stored).map_err(|e| failed(e.into()))?;
+        text.push('\n');
+        // What could not be read again must not be written.
+        if text.len() as u64 > STORE_BYTES_MAX {
             return Err(TrustError::Full);
         }
-        let stored = Stored { version: VERSION, trust: view.clone() };
-        let file = |source| TrustError::File { path: self.path.clone(), source };
-        let mut text = serde_json::to_string_pretty(&stored).map_err(|error| file(error.into()))?;
-        text.push('\n');
-        files::replace(&self.path, text.as_bytes()).map_err(file)?;
+        files::replace(&self.path, text.as_bytes()).map_err(failed)?;
         self.seen = Seen::Content(Sha256::digest(text.as_bytes()).into());
         Ok(())
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use lanlens_model::{Access, AccessMode};
-
-    fn home() -> (tempfile::TempDir, Home) {
-        let dir = tempfile::tempdir().unwrap();
-        let home = Home::open(dir.path()).unwrap();
-        (dir, home)
-    }
-
-    fn device(n: u8) -> DeviceId {
-        DeviceId::from_bytes([n; 16])
-    }
-
-    #[test]
-    fn of_many_programs_that_claim_at_once_exactly_one_wins() {
-        let (_dir, home) = home();
-        let outcomes: Vec<_> = std::thread::scope(|scope| {
-            let tries: Vec<_> = (0..8)
-                .map(|n| {
-                    let home = &home;
-                    scope.spawn(move || TrustStore::open(home).claim(device(n), "someone"))
-                })
-                .collect();
-            tries.into_iter().map(|t| t.join().unwrap().unwrap()).collect()
-        });
-        let winners = outcomes.iter().filter(|o| matches!(o, ClaimOutcome::Claimed(_))).count();
-        assert_eq!(winners, 1);
-        assert_eq!(TrustStore::open(&home).load().unwrap().owners.len(), 1);
-    }
-
-    #[test]
-    fn a_claim_survives_a_restart() {
-        let (_dir, home) = home();
-        TrustStore::open(&home).claim(device(1), "거실 \"TV\"").unwrap();
-        let view = TrustStore::open(&home).load().unwrap();
-        assert_eq!(view.owners[&device(1)], "거실 \"TV\"");
-        assert_eq!(view.access_for(device(2), device(9), AccessMode::Ask), Access::Pending);
-    }
-
-    #[test]
-    fn another_programs_change_is_noticed_once_and_the_own_one_is_not() {
-        let (_dir, home) = home();
-        let (mut camera, mut cli) = (TrustStore::open(&home), TrustStore::open(&home));
-        camera.load().unwrap();
-        assert!(camera.poll_changed().is_none());
-        camera.claim(device(1), "Ann").unwrap();
-        assert!(camera.poll_changed().is_none());
-        cli.change(|view| view.deny(device(1), "")).unwrap();
-        let view = camera.poll_changed().unwrap().unwrap();
-        assert_eq!(view.access_for(device(1), device(9), AccessMode::Ask), Access::Denied);
-        assert!(camera.poll_changed().is_none());
-    }
-
-    #[test]
-    fn a_damaged_store_is_an_error_and_lets_nobody_claim() {
-        let (dir, home) = home();
-        let path = dir.path().join("trust.json");
-        let mut store = TrustStore::open(&home);
-        store.load().unwrap();
-        for content in ["", "{}", "{\"version\":1}", "{\"version\":1,\"trust\":{}}", "\u{0}"] {
-            std::fs::write(&path, content).unwrap();
-            let polled = store.poll_changed().unwrap();
-            assert!(matches!(polled, Err(TrustError::Damaged { .. })), "{content}");
-            assert!(store.poll_changed().is_none());
-            assert!(store.claim(device(1), "Eve").is_err());
-            assert_eq!(std::fs::read_to_string(&path).unwrap(), content);
-        }
-        std::fs::write(&path, "{\"version\":2,\"new\":true}").unwrap();
-        assert!(matches!(store.load(), Err(TrustError::Newer { .. })));
-        assert_eq!(store.reset().unwrap(), TrustView::default());
-        assert!(matches!(store.claim(device(1), "Ann"), Ok(ClaimOutcome::Claimed(_))));
-    }
-
-    #[test]
-    fn a_store_that_cannot_be_written_claims_nothing() {
-        let (dir, home) = home();
-        // A folder in the way of the new file fails for every user, root included.
-        std::fs::create_dir(dir.path().join("trust.new")).unwrap();
-        let mut store = TrustStore::open(&home);
-        let error = store.claim(device(1), "Ann").unwrap_err();
-        assert!(error.to_string().contains("nobody else can watch"), "{error}");
-        assert!(!store.load().unwrap().claimed);
+/// What a failed change means to the user.
+fn cannot_change(path: &Path, source: io::Error) -> TrustError {
+    let path = path.to_owned();
+    match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => TrustError::DiskFull { path },
+        _ => TrustError::File { path, source },
     }
 }
+
+#[cfg(test)]
+#[path = "store_tests.rs"]
+mod tests;

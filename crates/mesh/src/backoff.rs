@@ -26,6 +26,11 @@ impl Backoff {
         Self { failures: 0, last_try: None, due }
     }
 
+    /// Whether a try has failed since the last success.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failures > 0
+    }
+
     /// When the next try is due.
     pub(crate) fn due(&self) -> Instant {
         self.due

@@ -38,6 +38,9 @@ pub(crate) struct Directory {
     /// Which node each service instance announces.
     pub(crate) instances: BTreeMap<String, NodeId>,
     pub(crate) cameras_over_limit: u64,
+    /// When hearsay last displaced older hearsay.
+    pub(crate) node_made_way: Option<Instant>,
+    pub(crate) camera_made_way: Option<Instant>,
 }
 
 /// Another node.
@@ -146,6 +149,14 @@ impl Node {
         self.instances.values().any(|instance| instance.camera == Some(camera))
     }
 
+    /// It was dialed for what was said of it, and never answered.
+    pub(crate) fn led_nowhere(&self) -> bool {
+        self.link.is_none()
+            && self.proven.is_none()
+            && self.dialing.is_none()
+            && (self.backoff.has_failed() || !self.has_address())
+    }
+
     /// Somewhere to dial.
     pub(crate) fn has_address(&self) -> bool {
         self.proven.is_some() || !self.instances.is_empty()
@@ -223,7 +234,7 @@ impl Mesh {
     /// The entry of a node, made and told to the program if it is new; `None` when the list is full.
     pub(crate) fn meet(&mut self, id: NodeId, role: Role, epoch: Epoch) -> Option<&mut Node> {
         if !self.directory.nodes.contains_key(&id) {
-            if self.directory.nodes.len() >= NODES_MAX {
+            if self.directory.nodes.len() >= NODES_MAX && !self.make_way_in_nodes() {
                 return None;
             }
             let due = match role {

@@ -58,7 +58,7 @@ impl Mesh {
             self.links.open.remove(&id);
             return self.act(Action::CloseLink { link: id });
         }
-        if self.too_many_strangers(&greeting) {
+        if self.too_many_strangers(id, &greeting) {
             return self.refuse_link(id, ErrorCode::Limit, "too many devices wait here");
         }
         if !self.keeps(id, &greeting) {
@@ -164,10 +164,11 @@ impl Mesh {
 
     /// Whether a link is one too many: of one device, or of those that are of no use here: at a camera, devices that
     /// may not watch; at a viewer, nodes without a camera. (Links of cameras are bounded as cameras.)
-    fn too_many_strangers(&self, greeting: &Greeting) -> bool {
+    fn too_many_strangers(&mut self, id: LinkId, greeting: &Greeting) -> bool {
         let serves = !self.config.cameras.is_empty();
-        let may_not_watch =
-            |device| matches!(self.access_of(device), Access::Pending | Access::Denied);
+        let may_not_watch = |device| {
+            matches!(self.access_of(device), Access::Pending | Access::Denied | Access::Invite)
+        };
         let is_stranger = |device, has_cameras: bool| match serves {
             true => may_not_watch(device),
             false => !has_cameras,
@@ -187,7 +188,7 @@ impl Mesh {
             strangers >= UNKNOWN_LINKS_MAX || strangers_of_device >= UNKNOWN_LINKS_PER_DEVICE_MAX;
         of_device >= LINKS_PER_DEVICE_MAX
             || (is_stranger(greeting.device, has_cameras) && full)
-            || (has_cameras && cameras >= CAMERAS_MAX)
+            || (has_cameras && cameras >= CAMERAS_MAX && !self.make_room_to_link(id))
     }
 }
 

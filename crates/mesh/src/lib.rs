@@ -26,6 +26,7 @@ mod io;
 mod links;
 mod owning;
 mod pace;
+mod quota;
 mod requesting;
 mod resuming;
 mod room;

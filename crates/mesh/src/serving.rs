@@ -2,13 +2,16 @@
 
 use std::time::Instant;
 
-use lanlens_model::limits::{CANDIDATES_MAX, VIEWERS_PER_CAMERA_MAX};
+use lanlens_model::limits::{
+    CANDIDATES_MAX, OFFER_BURST_MAX, OFFER_INTERVAL, VIEWERS_PER_CAMERA_MAX,
+};
 use lanlens_model::{
     Access, CameraId, DeviceId, Event, IceCandidate, Layer, LostReason, NodeId, SessionId,
 };
 use lanlens_protocol::{ErrorCode, Message};
 
 use crate::io::{Claim, LinkId, SessionHandle, SessionInput};
+use crate::quota::Quota;
 use crate::{Action, ById, Mesh};
 
 #[derive(Default)]
@@ -16,6 +19,8 @@ pub(crate) struct Serving {
     pub(crate) sessions: ById<SessionHandle, ServeSession>,
     /// Offers whose device is just claiming the cameras.
     claiming: Vec<Offer>,
+    /// How many more sessions each device may begin now; whoever has all of its rights is not here.
+    offers: ById<DeviceId, Quota>,
 }
 
 pub(crate) struct ServeSession {
@@ -75,6 +80,10 @@ impl Mesh {
         }
         let device = offer.node.device();
         match self.access_of(device) {
+            Access::Granted if !self.may_begin(device) => {
+                let text = "too many sessions in a short time; try again later";
+                self.refuse_offer(&offer, ErrorCode::Limit, text);
+            }
             Access::Granted => self.serve(offer),
             Access::Unclaimed => {
                 if self.serving.claiming.len() >= VIEWERS_PER_CAMERA_MAX {
@@ -95,6 +104,14 @@ impl Mesh {
                 self.refuse_offer(&offer, ErrorCode::Access, text);
             }
         }
+    }
+
+    fn may_begin(&mut self, device: DeviceId) -> bool {
+        let now = self.now;
+        let offers = &mut self.serving.offers;
+        offers.retain(|_, quota| !quota.is_full(OFFER_BURST_MAX, OFFER_INTERVAL, now));
+        let quota = offers.entry(device).or_insert_with(|| Quota::full(OFFER_BURST_MAX, now));
+        quota.take(OFFER_BURST_MAX, OFFER_INTERVAL, now)
     }
 
     fn serve(&mut self, offer: Offer) {

@@ -31,6 +31,8 @@ pub(crate) struct Watching {
     layers: ById<CameraId, Layer>,
     retries: ById<CameraId, Backoff>,
     last_handle: u64,
+    /// When all places were taken and somebody looked whether they are shared out well.
+    pub(crate) shared_out: Option<Instant>,
 }
 
 pub(crate) struct WatchSession {
@@ -92,6 +94,10 @@ impl Watching {
         sessions.find(|(_, s)| s.camera == camera).map(|(handle, s)| (*handle, s))
     }
 
+    pub(crate) fn watches_nothing_of(&self, node: NodeId) -> bool {
+        self.sessions.values().all(|session| session.node != node)
+    }
+
     pub(crate) fn retry_all_now(&mut self, now: Instant) {
         self.retries.values_mut().for_each(|backoff| backoff.hurry(now));
     }
@@ -151,11 +157,13 @@ impl Mesh {
             .watchable()
             .filter(|(id, _)| self.watching.retries.get(id).is_none_or(|r| r.due() <= now))
             .collect();
+        if due.is_empty() || !self.may_share_out() {
+            return;
+        }
         for (camera, node) in due {
-            if self.watching.sessions.len() >= CAMERAS_PER_VIEWER_MAX {
-                return;
+            if self.make_room_to_watch(camera) {
+                self.open_watch(camera, node);
             }
-            self.open_watch(camera, node);
         }
     }
 

@@ -100,6 +100,10 @@ pub const WRONG_INVITATION_DELAY_MAX: Duration = Duration::from_secs(300);
 pub const VERDICTS_MAX: usize = 1024;
 /// People watching that a camera tells its owner of in one message.
 pub const TOLD_WATCHERS_MAX: usize = 64;
+/// Sessions that one device may begin at once; each costs a peer connection.
+pub const OFFER_BURST_MAX: u32 = 16;
+/// After the burst, it may begin another one this often.
+pub const OFFER_INTERVAL: Duration = Duration::from_millis(500);
 /// A session outlives its link by this, while frames arrive.
 pub const SESSION_RESUME: Duration = Duration::from_secs(10);
 
@@ -111,15 +115,19 @@ pub const PICTURE_WIDTH_MAX: u32 = 3840;
 pub const PICTURE_HEIGHT_MAX: u32 = 2160;
 /// One access unit.
 pub const ACCESS_UNIT_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// What one stream's packets may hold for certain until they make an access unit, in bytes.
+pub const REASSEMBLY_BYTES_OWN: usize = 1024 * 1024;
+/// What those of all streams of a node may hold beyond that.
+pub const REASSEMBLY_BYTES_SHARED: usize = 32 * 1024 * 1024;
 /// NAL units of one access unit: 4K in slices of one packet each needs some 300. The decoder keeps a
-/// few kilobytes for each.
+/// few kilobytes for each, and its time grows with their square: 20,000 took it 52 s.
 pub const NAL_UNITS_PER_ACCESS_UNIT_MAX: usize = 512;
 /// What a stream's decoder may hold for certain, in macroblocks (16×16 pixels): those of one picture
-/// times [`DECODER_PICTURES`] and its reference pictures. 720p with one reference picture, which
-/// measures 15 MiB.
+/// times the sum of [`DECODER_PICTURES`] and its reference pictures. This is 720p with one reference
+/// picture, which measures 15 MiB.
 pub const DECODER_MACROBLOCKS_OWN: usize = 9 * 3600;
 /// What all decoders of a node may hold beyond that, in macroblocks: enough to make 16 of them 1080p
-/// and one 4K. All 64 with all of this measure under 1.6 GiB.
+/// and one 4K. With 64 of the greediest streams all of this measures under 2 GiB.
 pub const DECODER_MACROBLOCKS_SHARED: usize = 256 * 3600;
 /// What a decoder holds besides the reference pictures, in pictures of the same size: the one being
 /// decoded, working memory, and pictures on their way to the window.
@@ -152,7 +160,7 @@ pub const DECODE_QUEUE_MAX: usize = 8;
 /// Their bytes: one of the largest, or [`DECODE_QUEUE_MAX`] of half a megabyte.
 pub const DECODE_QUEUE_BYTES_MAX: usize = ACCESS_UNIT_BYTES_MAX;
 /// Of those bytes, kept for each stream for certain.
-pub const DECODE_QUEUE_BYTES_OWN: usize = 512 * 1024;
+pub const DECODE_QUEUE_BYTES_OWN: usize = 1024 * 1024;
 /// What the queues of all streams of a node may hold beyond that.
 pub const DECODE_QUEUE_BYTES_SHARED: usize = 32 * 1024 * 1024;
 /// Commands waiting for one media session; a full queue closes the session.

@@ -28,6 +28,7 @@ mod links;
 mod meter;
 mod node;
 pub mod platform;
+mod refusals;
 mod screens;
 mod sessions;
 mod start;

@@ -7,9 +7,7 @@ use lanlens_discovery::Discovery;
 use lanlens_mesh::{Action, DialId, LinkId, LinkInput, Mesh};
 use lanlens_model::{Command, Event, Snapshot};
 use lanlens_protocol::{DiscoveryEvent, ErrorCode, Message};
-fn check_offer(_: &str) -> Result<(), String> {
-    Ok(())
-}
+use lanlens_rtc::check_offer;
 use lanlens_signaling::{KnownAddresses, Link, Refusal};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -17,6 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::input::Input;
 use crate::links::{Links, may_dial_in};
+use crate::refusals::Refusals;
 use crate::screens::Screens;
 use crate::sessions::{SessionCommand, Sessions};
 use crate::studio::Studio;
@@ -46,6 +45,7 @@ pub(crate) struct NodeLoop {
     pub(crate) trust: TrustKeeper,
     /// Whose connections are taken in first when many knock.
     pub(crate) known: KnownAddresses,
+    pub(crate) refusals: Refusals,
     pub(crate) screens: Arc<Screens>,
     pub(crate) studio: Option<Studio>,
     pub(crate) snapshot: watch::Sender<Arc<Snapshot>>,
@@ -156,12 +156,15 @@ impl NodeLoop {
         }
     }
 
-    fn emit(&self, event: Event) {
-        match &event {
-            Event::PeerRefused { address, reason } => tracing::info!(address, reason, "refused"),
-            Event::Error { message } => tracing::debug!("{message}"),
-            _ => {}
-        }
+    fn emit(&mut self, event: Event) {
+        let event = match event {
+            Event::PeerRefused { address, reason } => {
+                tracing::info!(address, reason, "refused");
+                let Some(reason) = self.refusals.tell(reason, Instant::now()) else { return };
+                Event::PeerRefused { address, reason }
+            }
+            event => event,
+        };
         // No receiver is no error: a program may only look at the snapshot.
         let _ = self.events.send(event);
     }

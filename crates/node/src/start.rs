@@ -26,6 +26,7 @@ use crate::handle::{NodeHandle, Ready};
 use crate::input::Input;
 use crate::links::Links;
 use crate::node::{Inlets, NodeLoop};
+use crate::refusals::Refusals;
 use crate::screens::{Clocks, Screens};
 use crate::sessions::Sessions;
 use crate::studio::Studio;
@@ -135,6 +136,7 @@ pub async fn start(config: NodeConfig) -> Result<NodeHandle, StartError> {
         discovery,
         trust,
         known,
+        refusals: Refusals::new(),
         screens: Arc::clone(&screens),
         studio: studio.clone(),
         snapshot: snapshot_tx,

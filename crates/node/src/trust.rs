@@ -231,3 +231,107 @@ impl<F: Fn(TrustOutput)> Thread<F> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    type Told = Arc<Mutex<Vec<Result<TrustView, String>>>>;
+
+    /// The thread's state without its thread; what comes out is kept.
+    fn thread(home: &Home) -> (Thread<impl Fn(TrustOutput) + use<>>, Told) {
+        let told = Told::default();
+        let kept = Arc::clone(&told);
+        let output = move |output| {
+            let entry = match output {
+                TrustOutput::Trouble(text) => Err(text),
+                TrustOutput::Input(input) => match *input {
+                    TrustInput::Changed(view) => Ok(view),
+                    TrustInput::ClaimDone(claim) => Ok(claim.trust),
+                },
+            };
+            kept.lock().unwrap().push(entry);
+        };
+        let keeper = Keeper { node: NodeId::new(device(9), "slot"), camera: Some("Door".into()) };
+        let mut store = TrustStore::open(home);
+        store.load().unwrap();
+        (Thread { store, keeper, output, sealed: false, unwritten: Vec::new() }, told)
+    }
+
+    fn device(n: u8) -> DeviceId {
+        DeviceId::from_bytes([n; 16])
+    }
+
+    fn deny(n: u8) -> TrustChange {
+        TrustChange::Deny { device: device(n), name: String::new() }
+    }
+
+    #[test]
+    fn a_store_that_could_not_be_written_is_tried_until_it_can_and_then_believed_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::open(dir.path().join("home")).unwrap();
+        let (mut thread, told) = thread(&home);
+        // A folder in the way of the new file fails for every user, root included.
+        let in_the_way = dir.path().join("home/trust.new");
+        std::fs::create_dir(&in_the_way).unwrap();
+        let claim = thread.claim(device(1), String::new());
+        assert!(!claim.won && claim.trust.sealed);
+        thread.look();
+        assert_eq!(told.lock().unwrap().len(), 1, "told once: {:?}", told.lock().unwrap());
+        std::fs::remove_dir(&in_the_way).unwrap();
+        thread.look();
+        let last = told.lock().unwrap().pop().unwrap().unwrap();
+        assert!(!last.sealed && !last.claimed);
+        assert!(thread.claim(device(1), String::new()).won);
+    }
+
+    #[test]
+    fn a_removal_that_cannot_be_written_holds_and_is_written_later() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::open(dir.path().join("home")).unwrap();
+        let (mut thread, told) = thread(&home);
+        thread.claim(device(1), String::new());
+        thread.change(&TrustChange::Allow { device: device(2), name: String::new() });
+        let in_the_way = dir.path().join("home/trust.new");
+        std::fs::create_dir(&in_the_way).unwrap();
+        thread.change(&deny(2));
+        let words = told.lock().unwrap().pop().unwrap().unwrap_err();
+        assert!(words.contains("holds only while this program runs"), "{words}");
+        let stored = || TrustStore::open(&home).load().unwrap();
+        assert!(stored().watchers.contains_key(&device(2)));
+        thread.look();
+        std::fs::remove_dir(&in_the_way).unwrap();
+        thread.look();
+        assert!(stored().denied.contains_key(&device(2)));
+        // And what cannot be remembered is not given.
+        std::fs::create_dir(&in_the_way).unwrap();
+        told.lock().unwrap().clear();
+        thread.change(&TrustChange::Allow { device: device(3), name: String::new() });
+        let words = told.lock().unwrap().pop().unwrap().unwrap_err();
+        assert!(words.starts_with("nobody was let in"), "{words}");
+    }
+
+    #[test]
+    fn who_waited_at_an_earlier_run_of_this_program_is_forgotten() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::open(dir.path().join("home")).unwrap();
+        let (mut thread, _) = thread(&home);
+        for slot in ["slot", "other"] {
+            let waiting = Waiting {
+                device: device(2),
+                name: String::new(),
+                node: NodeId::new(device(9), slot),
+                camera: "Door".into(),
+                code: Code::from_number(1),
+                until_s: unix_s() + 600,
+            };
+            thread.change(&TrustChange::Wait(waiting));
+        }
+        thread.forget_own_waiting();
+        let waiting = thread.store.load().unwrap().waiting;
+        assert_eq!(waiting.len(), 1);
+        assert_eq!(waiting[0].node, NodeId::new(device(9), "other"));
+    }
+}

@@ -26,7 +26,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("app", &["model", "node"]),
     ("camera", &["app", "model", "node"]),
     ("viewer", &["app", "model", "node", "ui"]),
-    ("cli", &["app", "model", "node", "media", "record"]),
+    ("cli", &["app", "model", "identity", "node", "media", "record"]),
 ];
 
 /// What `node` composes; what the tests of any crate may use.
@@ -60,7 +60,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("openh264", &["codec"]),
     ("openh264-sys2", &["codec"]),
     ("png", &["record"]),
-    ("qrcode", &["ui"]),
+    ("qrcode", &["ui", "cli"]),
     ("rcgen", &["identity"]),
     ("rtc", &["rtc"]),
     ("rustls", &["identity", "signaling", "web"]),

@@ -1,0 +1,178 @@
+//! A crowd of strangers at a viewer: whoever fills the lists does not keep others out.
+#![allow(clippy::disallowed_methods, reason = "a test needs a first instant")]
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use common::{Rig, channel, device, greeting, refusal};
+use lanlens_mesh::{Action, Config, DialFailure, LinkId, LinkInput, Mesh};
+use lanlens_model::limits::{
+    CAMERAS_MAX, CAMERAS_PER_VIEWER_MAX, NODES_MAX, OFFER_BURST_MAX, OFFER_INTERVAL,
+};
+use lanlens_model::{
+    Access, AccessMode, CameraId, Command, DeviceId, Epoch, NodeId, Role, RunId, Selection,
+    TrustView,
+};
+use lanlens_protocol::{DiscoveryEvent, Greeting, Message, OfferedCamera, Secret, Txt};
+
+/// A viewer that watches everything.
+struct Viewer {
+    mesh: Mesh,
+    now: Instant,
+    links: u64,
+    watched: BTreeSet<CameraId>,
+    sessions: std::collections::BTreeMap<lanlens_mesh::SessionHandle, CameraId>,
+}
+
+impl Viewer {
+    fn new() -> Self {
+        let now = Instant::now();
+        let config = Config {
+            node: NodeId::new(device("viewer"), "slot"),
+            role: Role::Viewer,
+            epoch: Epoch(1),
+            run: RunId(1),
+            name: String::new(),
+            cameras: Vec::new(),
+            access: AccessMode::Ask,
+            trust: TrustView::default(),
+        };
+        let mut mesh = Mesh::new(config, 1, Secret::new([1; 32]), now);
+        mesh.handle_command(Command::Watch(Selection::All), now);
+        let (watched, sessions) = (BTreeSet::new(), std::collections::BTreeMap::new());
+        Self { mesh, now, links: 0, watched, sessions }
+    }
+
+    /// Plays the shell: whatever is dialed does not answer.
+    fn drain(&mut self) {
+        while let Some(action) = self.mesh.poll_action() {
+            match action {
+                Action::Dial { dial, .. } => {
+                    let failure = DialFailure::Unreachable(String::new());
+                    self.mesh.handle_link(LinkInput::DialFailed { dial, failure }, self.now);
+                }
+                Action::OpenSubscriber { handle, camera, .. } => {
+                    self.watched.insert(camera);
+                    self.sessions.insert(handle, camera);
+                }
+                Action::CloseSession { handle } => {
+                    if let Some(camera) = self.sessions.remove(&handle) {
+                        self.watched.remove(&camera);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn wait(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.now < end {
+            self.now = self.mesh.poll_timeout().map_or(end, |due| due.clamp(self.now, end));
+            self.mesh.handle_timeout(self.now);
+            self.drain();
+            self.now += Duration::from_millis(50);
+        }
+    }
+
+    /// A camera's node dials in and lets everybody watch.
+    fn camera(&mut self, ip: [u8; 4], device: DeviceId) -> CameraId {
+        self.links += 1;
+        let (link, id) = (LinkId(self.links), CameraId::new(device, "pattern"));
+        let remote = SocketAddr::from((ip, 40_000));
+        let opened = LinkInput::Opened { link, device, remote, dial: None, channel: channel(link) };
+        self.mesh.handle_link(opened, self.now);
+        let hello = Greeting {
+            role: Role::Camera,
+            cameras: vec![OfferedCamera { id, name: "Door".into() }],
+            access: Some(Access::Granted),
+            ..greeting(device, "x")
+        };
+        self.mesh
+            .handle_link(LinkInput::Message { link, message: Message::Hello(hello) }, self.now);
+        self.drain();
+        id
+    }
+
+    /// Somebody announces a camera that nobody can reach.
+    fn hearsay(&mut self, name: &str) -> CameraId {
+        let device = device(name);
+        let camera = CameraId::new(device, "pattern");
+        let txt = Txt {
+            node: NodeId::new(device, "slot"),
+            role: Role::Camera,
+            epoch: Epoch(1),
+            camera: Some(camera),
+            name: name.to_owned(),
+        };
+        let addresses = vec![SocketAddr::from(([10, 0, 9, 9], 17470))];
+        let event = DiscoveryEvent::Resolved { instance: name.to_owned(), txt, addresses };
+        self.mesh.handle_discovery(event, self.now);
+        self.drain();
+        camera
+    }
+}
+
+#[test]
+fn one_host_with_many_keys_does_not_take_all_places_to_watch() {
+    let mut viewer = Viewer::new();
+    for n in 0..CAMERAS_PER_VIEWER_MAX + 20 {
+        viewer.camera([10, 0, 0, 66], device(&format!("eve {n}")));
+    }
+    assert_eq!(viewer.watched.len(), CAMERAS_PER_VIEWER_MAX);
+    let honest: Vec<CameraId> =
+        (1..=5).map(|n| viewer.camera([10, 0, 0, n], device(&format!("ann {n}")))).collect();
+    viewer.wait(Duration::from_millis(1500));
+    for camera in &honest {
+        assert!(viewer.watched.contains(camera), "{} of 5", viewer.watched.len());
+    }
+    assert_eq!(viewer.watched.len(), CAMERAS_PER_VIEWER_MAX);
+    // Shared out once, it stays so: nothing flaps.
+    let before = viewer.watched.clone();
+    viewer.wait(Duration::from_millis(1500));
+    assert_eq!(viewer.watched.intersection(&before).count(), CAMERAS_PER_VIEWER_MAX);
+}
+
+#[test]
+fn one_host_with_many_keys_does_not_fill_the_list_of_cameras() {
+    let mut viewer = Viewer::new();
+    for n in 0..CAMERAS_MAX + 20 {
+        viewer.camera([10, 0, 0, 66], device(&format!("eve {n}")));
+    }
+    assert_eq!(viewer.mesh.snapshot().cameras.len(), CAMERAS_MAX);
+    let honest = viewer.camera([10, 0, 0, 1], device("ann"));
+    assert!(viewer.mesh.snapshot().cameras.contains_key(&honest));
+}
+
+#[test]
+fn announcements_that_lead_nowhere_make_way_for_new_ones_but_slowly() {
+    let mut viewer = Viewer::new();
+    for n in 0..NODES_MAX + 200 {
+        viewer.hearsay(&format!("eve {n}"));
+    }
+    viewer.wait(Duration::from_secs(10));
+    let newcomer = viewer.hearsay("ann");
+    assert!(viewer.mesh.snapshot().cameras.contains_key(&newcomer));
+    let second = viewer.hearsay("bob");
+    assert!(!viewer.mesh.snapshot().cameras.contains_key(&second), "all in the same instant");
+    assert_eq!(viewer.mesh.snapshot().cameras.len(), CAMERAS_MAX);
+}
+
+#[test]
+fn a_device_begins_only_so_many_sessions_in_a_short_time() {
+    let mut rig = Rig::new(AccessMode::Open);
+    let (eve, bob) = (device("eve"), device("bob"));
+    let (eves, bobs) = (rig.dial_in(eve, "x").unwrap(), rig.dial_in(bob, "x").unwrap());
+    for n in 0..=OFFER_BURST_MAX {
+        let actions = rig.offer(eves, n.into());
+        let served = actions.iter().any(|a| matches!(a, Action::OpenPublisher { .. }));
+        assert_eq!(served, n < OFFER_BURST_MAX, "offer {n}");
+        assert_eq!(refusal(&actions).is_some(), n == OFFER_BURST_MAX);
+    }
+    assert!(rig.offer(bobs, 1).iter().any(|a| matches!(a, Action::OpenPublisher { .. })));
+    rig.wait(OFFER_INTERVAL);
+    assert!(rig.offer(eves, 1000).iter().any(|a| matches!(a, Action::OpenPublisher { .. })));
+}
