@@ -82,7 +82,7 @@ fn a_store_that_cannot_be_written_claims_nothing() {
     std::fs::create_dir(dir.path().join("trust.new")).unwrap();
     let mut store = TrustStore::open(&home);
     let error = store.claim(device(1), "Ann").unwrap_err();
-    assert!(error.to_string().contains("nobody else can watch"), "{error}");
+    assert!(error.to_string().contains("make it readable and writable"), "{error}");
     assert!(!store.load().unwrap().claimed);
 }
 
@@ -146,7 +146,7 @@ fn everything_that_the_lists_hold_survives_a_restart() {
     let mut store = TrustStore::open(&home);
     store.claim(device(1), "Ann").unwrap();
     store.invitation(false).unwrap();
-    let verdict = Verdict { name: "Ben".into(), allow: false };
+    let verdict = Verdict { name: "Ben".into(), allow: false, told: Vec::new() };
     let changes = [
         TrustChange::Wait(waits(2, "a", u64::MAX)),
         TrustChange::Wait(waits(2, "b", u64::MAX)),
@@ -198,7 +198,7 @@ fn the_lists_take_so_many_devices_and_refuse_one_more_without_forgetting_any() {
     let fill = |view: &mut TrustView| {
         (1..DEVICES_MAX).for_each(|n| view.allow(numbered(n), &name));
         for n in 0..VERDICTS_MAX {
-            let verdict = Verdict { name: name.clone(), allow: true };
+            let verdict = Verdict { name: name.clone(), allow: true, told: Vec::new() };
             view.apply(&TrustChange::Decide { device: numbered(n), verdict });
         }
     };

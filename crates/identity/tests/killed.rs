@@ -24,7 +24,9 @@ fn device(n: u32) -> DeviceId {
 fn change(n: u32) -> TrustChange {
     let (device, name) = (device(n / 2 % 64), n.to_string());
     match (n % 2, n / 128 % 2) {
-        (0, _) => TrustChange::Decide { device, verdict: Verdict { name, allow: true } },
+        (0, _) => {
+            TrustChange::Decide { device, verdict: Verdict { name, allow: true, told: Vec::new() } }
+        }
         (_, 0) => TrustChange::Allow { device, name },
         _ => TrustChange::Deny { device, name },
     }

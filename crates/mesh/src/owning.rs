@@ -95,7 +95,8 @@ impl Mesh {
         }
     }
 
-    /// Does for owned cameras what was decided before.
+    /// Tells owned cameras what was decided before about who shows up there: each camera once, since
+    /// what is decided there later is newer.
     pub(crate) fn decide_again(&mut self) {
         let verdicts = &self.config.trust.verdicts;
         if verdicts.is_empty() {
@@ -108,12 +109,14 @@ impl Mesh {
             let watching = people.watching.iter().map(|watching| (watching.device, false));
             for (device, waits) in waiting.chain(watching) {
                 let Some(verdict) = verdicts.get(&device) else { continue };
-                if (waits || !verdict.allow) && node.decided.insert(device) {
+                let news = !verdict.told.contains(id) && node.decided.insert(device);
+                if news && (waits || !verdict.allow) {
                     decisions.push((*id, device, verdict.clone()));
                 }
             }
         }
-        for (node, device, Verdict { name, allow }) in decisions {
+        for (node, device, Verdict { name, allow, .. }) in decisions {
+            self.change_trust(TrustChange::Told { device, node });
             self.send_to(node, Message::AccessDecide { device, name, allow });
         }
     }
@@ -122,12 +125,6 @@ impl Mesh {
     pub(crate) fn on_decide(&mut self, device: DeviceId, name: String, allow: bool) {
         if device == self.own_device() {
             return;
-        }
-        let change = TrustChange::Decide { device, verdict: Verdict { name: name.clone(), allow } };
-        self.config.trust.apply(&change);
-        self.act(Action::ChangeTrust(change));
-        if !self.config.cameras.is_empty() {
-            self.decide_here(device, name.clone(), allow);
         }
         let owned: Vec<NodeId> = self
             .directory
@@ -139,6 +136,11 @@ impl Mesh {
                 *id
             })
             .collect();
+        let verdict = Verdict { name: name.clone(), allow, told: owned.clone() };
+        self.change_trust(TrustChange::Decide { device, verdict });
+        if !self.config.cameras.is_empty() {
+            self.decide_here(device, name.clone(), allow);
+        }
         for node in owned {
             let name = name.clone();
             self.send_to(node, Message::AccessDecide { device, name, allow });

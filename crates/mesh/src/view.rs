@@ -12,6 +12,7 @@ use crate::directory::{Camera, Node};
 pub(crate) fn snapshot(mesh: &Mesh) -> Snapshot {
     let cameras = mesh.directory.cameras.iter();
     Snapshot {
+        own: Some(mesh.own_device()),
         cameras: cameras.map(|(id, camera)| (*id, Arc::new(tile(mesh, *id, camera)))).collect(),
         local: mesh.config.cameras.iter().map(|(id, name)| local(mesh, *id, name)).collect(),
         cameras_over_limit: mesh.directory.cameras_over_limit,

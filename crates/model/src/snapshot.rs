@@ -112,6 +112,8 @@ pub struct LocalCamera {
 /// Everything a window needs, as of one moment.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Snapshot {
+    /// This device; `None` before anything is known.
+    pub own: Option<DeviceId>,
     /// Cameras of other nodes (and of this device's other programs), by id.
     pub cameras: BTreeMap<CameraId, Arc<CameraView>>,
     /// The cameras that this node serves.

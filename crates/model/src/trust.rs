@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{INVITATIONS_MAX, VERDICTS_MAX};
+use crate::limits::{CAMERAS_PER_VIEWER_MAX, INVITATIONS_MAX, VERDICTS_MAX};
 use crate::{Access, AccessMode, Code, DeviceId, Invitation, NodeId};
 
 /// The devices that a home has made up its mind about, each with the name it had then (for
@@ -78,6 +78,9 @@ pub struct Verdict {
     pub name: String,
     /// Whether it may watch.
     pub allow: bool,
+    /// Camera nodes that were told. What is decided there later is newer, and holds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<NodeId>,
 }
 
 /// One change of the lists: the mesh wishes it, the store makes it.
@@ -112,6 +115,13 @@ pub enum TrustChange {
         device: DeviceId,
         /// What.
         verdict: Verdict,
+    },
+    /// A camera's node was told of a decision.
+    Told {
+        /// About whom.
+        device: DeviceId,
+        /// Which.
+        node: NodeId,
     },
     /// Somebody has seen who claimed the cameras.
     DismissNews,
@@ -184,6 +194,15 @@ impl TrustView {
                 // Old decisions stay: a full list takes no new ones, and those are asked again.
                 if self.verdicts.len() < VERDICTS_MAX || self.verdicts.contains_key(device) {
                     self.verdicts.insert(*device, verdict.clone());
+                }
+            }
+            TrustChange::Told { device, node } => {
+                if let Some(verdict) = self.verdicts.get_mut(device)
+                    && !verdict.told.contains(node)
+                {
+                    verdict.told.push(*node);
+                    let over = verdict.told.len().saturating_sub(CAMERAS_PER_VIEWER_MAX);
+                    verdict.told.drain(..over);
                 }
             }
             TrustChange::DismissNews => self.news = None,
@@ -340,13 +359,13 @@ mod tests {
         }
         assert_eq!(view.joined.len(), INVITATIONS_MAX);
         assert_eq!(view.joined[0], Invitation::from_bytes([1; 16]));
-        let verdict = Verdict { name: String::new(), allow: true };
+        let verdict = Verdict { name: String::new(), allow: true, told: Vec::new() };
         for n in 0..=VERDICTS_MAX {
             let device = device(&n.to_string());
             view.apply(&TrustChange::Decide { device, verdict: verdict.clone() });
         }
         assert_eq!(view.verdicts.len(), VERDICTS_MAX);
-        let changed = Verdict { name: String::new(), allow: false };
+        let changed = Verdict { name: String::new(), allow: false, told: Vec::new() };
         view.apply(&TrustChange::Decide { device: device("0"), verdict: changed.clone() });
         assert_eq!(view.verdicts[&device("0")], changed);
     }

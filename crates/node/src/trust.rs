@@ -161,9 +161,9 @@ impl<F: Fn(TrustOutput)> Thread<F> {
                     TrustChange::Decide { .. } => "the decision is not kept for later",
                     TrustChange::Join(_) => "the invitation is not kept for later",
                     TrustChange::Wait(_) => "`lanlens trust` does not show who waits",
-                    TrustChange::StopWaiting { .. } | TrustChange::DismissNews => {
-                        "the change was not kept"
-                    }
+                    TrustChange::StopWaiting { .. }
+                    | TrustChange::Told { .. }
+                    | TrustChange::DismissNews => "the change was not kept",
                 };
                 self.tell(format!("{what}: {error}"));
             }

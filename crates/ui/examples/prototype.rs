@@ -1,8 +1,10 @@
 //! The window with drawn cameras in every state, without any network: for judging the look.
 //!
 //! ```text
-//! prototype [COUNT] [--still] [--fps N] [--only NAME] [--fullscreen] [--home DIR] [--close-after SECONDS]
+//! prototype [COUNT] [--still] [--asked] [--fps N] [--only NAME] [--fullscreen] [--home DIR] [--close-after SECONDS]
 //! ```
+//! `--asked`: devices ask to watch, somebody has claimed this computer's cameras, and something is
+//! wrong.
 //! `--still` sends one frame a camera and then nothing, as an idle network would.
 
 #[path = "prototype/scenes.rs"]
@@ -39,11 +41,12 @@ impl UiPort for Port {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let mut options = ViewerOptions::default();
-    let (mut count, mut still, mut fps, mut close_after) = (9, false, 30, None);
+    let (mut count, mut still, mut asked, mut fps, mut close_after) = (9, false, false, 30, None);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--still" => still = true,
+            "--asked" => asked = true,
             "--fullscreen" => options.fullscreen = true,
             "--fps" => fps = arguments.next().unwrap_or_default().parse()?,
             "--close-after" => close_after = Some(arguments.next().unwrap_or_default().parse()?),
@@ -54,7 +57,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let scenes = Arc::new(scenes::cameras(count));
     let cameras = scenes.iter().map(|scene| (scene.view.id, Arc::new(scene.view.clone())));
-    let snapshot = Arc::new(Snapshot { cameras: cameras.collect(), ..Snapshot::default() });
+    let mut snapshot = Snapshot { cameras: cameras.collect(), ..Snapshot::default() };
+    if asked {
+        scenes::around(&mut snapshot);
+    }
+    let snapshot = Arc::new(snapshot);
     let (repaint, close) = (RepaintHandle::new(), CloseHandle::new());
     for scene in scenes.iter().enumerate().filter(|(_, scene)| scene.sends_frames()) {
         let (index, slot) = (scene.0, Arc::clone(&scene.1.slot));

@@ -7,12 +7,14 @@ use std::time::Instant;
 use eframe::egui::{CentralPanel, Context, FocusDirection, Ui, ViewportCommand, Visuals};
 use lanlens_model::{CameraId, Command, Snapshot};
 
+use crate::banner::Banners;
 use crate::empty;
 use crate::fonts::{SystemFonts, install_fonts};
 use crate::footer::Footer;
 use crate::grid::{Direction, GridLayout};
 use crate::header::{Header, HeaderAct};
 use crate::keys::{self, KeyWish};
+use crate::overlay::Overlay;
 use crate::pacer::{CloseHandle, RepaintHandle};
 use crate::picture::Shade;
 use crate::port::{UiPort, ViewerOptions};
@@ -36,6 +38,8 @@ pub struct ViewerApp {
     shade: Shade,
     wall: Wall,
     layout: GridLayout,
+    banners: Banners,
+    overlay: Overlay,
     selected: Option<CameraId>,
     focused: Option<CameraId>,
     /// The selection was moved with the keyboard: bring it into sight.
@@ -77,6 +81,8 @@ impl ViewerApp {
             shade: Shade::new(context),
             wall: Wall::default(),
             layout: GridLayout::default(),
+            banners: Banners::default(),
+            overlay: Overlay::default(),
             selected: None,
             focused: None,
             reveal: false,
@@ -93,13 +99,23 @@ impl ViewerApp {
         self.wall.begin(&snapshot, order, !self.only.is_empty(), now);
         self.forget_the_gone();
         self.keys(ui);
+        self.overlay.paste(ui, self.port.as_ref());
         self.header(ui);
+        if self.banners.ui(ui, &snapshot) {
+            self.port.send(Command::DismissNews);
+        }
         let (focused, cameras) = (self.focused.is_some(), self.wall.cameras());
-        Footer { cameras, over_limit: snapshot.cameras_over_limit, focused }.ui(ui);
+        let (over_limit, watched) = (snapshot.cameras_over_limit, self.watched().is_some());
+        Footer { cameras, over_limit, focused, watched }.ui(ui);
         self.sidebar(ui);
         // No fill: the window was cleared to the background, and where the processor paints every
         // layer counts.
-        CentralPanel::no_frame().show(ui, |ui| self.stage(ui, &snapshot));
+        CentralPanel::no_frame().show(ui, |ui| {
+            let area = ui.max_rect();
+            self.stage(ui, &snapshot);
+            let (wall, port) = (&self.wall, self.port.as_ref());
+            self.overlay.ui(ui, area, &snapshot, |id| wall.camera(id), port);
+        });
         self.end(ui);
     }
 
@@ -124,11 +140,32 @@ impl ViewerApp {
                 KeyWish::Fullscreen => toggle_fullscreen(ui),
                 KeyWish::Move(direction) => self.step(ui, direction),
                 KeyWish::Focus => self.toggle_selected(ui),
+                KeyWish::Watchers => {
+                    if let Some(id) = self.watched() {
+                        self.overlay.toggle_watchers(id, true);
+                    }
+                }
+                KeyWish::Back if self.close_overlay(ui) => {}
                 KeyWish::Back if self.focused.is_some() => self.focused = None,
                 KeyWish::Back if is_fullscreen(ui) => toggle_fullscreen(ui),
                 KeyWish::Back => self.selected = None,
             }
         }
+    }
+
+    /// The selected camera, where it is one's own and somebody watches it.
+    fn watched(&self) -> Option<CameraId> {
+        let camera = self.wall.camera(self.focused.or(self.selected)?)?;
+        camera.watchers.as_ref().filter(|watchers| !watchers.is_empty()).map(|_| camera.id)
+    }
+
+    /// Closes the list of who watches, if it is open; the keyboard goes back to its tile.
+    fn close_overlay(&mut self, ui: &Ui) -> bool {
+        let closed = self.overlay.close();
+        if let Some(id) = closed {
+            ui.memory_mut(|memory| memory.request_focus(tile_id(id)));
+        }
+        closed.is_some()
     }
 
     /// In the grid the selection moves as one sees it; in focus, to the next or previous camera.
@@ -218,8 +255,14 @@ impl ViewerApp {
 
     fn act(&mut self, ui: &Ui, id: CameraId, act: TileAct) {
         self.selected = Some(id);
-        if act == TileAct::ToggleFocus {
-            self.focused = if self.focused == Some(id) { None } else { Some(id) };
+        match act {
+            TileAct::Select => {}
+            TileAct::ToggleFocus => {
+                self.focused = if self.focused == Some(id) { None } else { Some(id) };
+            }
+            TileAct::ToggleWatchers => self.overlay.toggle_watchers(id, false),
+            TileAct::AskAgain => self.port.send(Command::Refresh),
+            TileAct::Paste => self.overlay.ask_for_paste(ui),
         }
         ui.memory_mut(|memory| memory.request_focus(tile_id(id)));
         // What was clicked is painted in its new state only by the next pass.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use eframe::egui::accesskit::Role;
 use eframe::egui::text::{LayoutJob, TextFormat, TextWrapping};
 use eframe::egui::{
-    Align2, Color32, CornerRadius, FontId, Galley, Painter, Pos2, Rect, Response, Sense, Stroke,
-    StrokeKind, Ui, Vec2, WidgetInfo, pos2, vec2,
+    Align2, Color32, CornerRadius, FontId, Frame, Galley, Margin, Painter, Pos2, Rect, Response,
+    Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo, pos2, vec2,
 };
 
-use crate::theme::{self, BUTTON_RADIUS, Palette};
+use crate::theme::{self, BUTTON_RADIUS, CARD_RADIUS, Palette};
 
 /// One line of text, cut with … at `width`.
 pub(crate) fn line(
@@ -75,6 +75,65 @@ pub(crate) fn icon_button(ui: &mut Ui, icon: &str, label: &str, active: bool) ->
     focus_ring(ui, rect, &response);
     response.widget_info(|| WidgetInfo::selected(Role::Button, true, active, label));
     response.on_hover_text(label)
+}
+
+/// How a button with words is painted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Weight {
+    /// The one that is meant to be pressed.
+    Primary,
+    /// Any other.
+    Quiet,
+    /// One that takes something away: a red dot stands before its words.
+    Grave,
+}
+
+/// Height of a button with words, points.
+pub(crate) const BUTTON_HEIGHT: f32 = 32.0;
+
+/// The width that a button with these words needs, points.
+pub(crate) fn button_width(ui: &Ui, words: &str, weight: Weight) -> f32 {
+    let font = theme::medium(theme::BODY);
+    let galley = line(ui.painter(), words, font, Color32::WHITE, f32::INFINITY);
+    galley.size().x + 28.0 + if weight == Weight::Grave { DOT_SPACE } else { 0.0 }
+}
+
+/// Between the left edge of a dot and the words behind it, points.
+const DOT_SPACE: f32 = 14.0;
+
+/// Paints a button with words where `response` already reacts.
+pub(crate) fn paint_button(ui: &Ui, rect: Rect, response: &Response, weight: Weight, words: &str) {
+    let (painter, palette) = (ui.painter(), Palette::of(ui));
+    let hot = response.hovered() || response.has_focus();
+    let (fill, color) = match (weight, hot) {
+        (Weight::Primary, false) => (palette.accent_strong, Color32::WHITE),
+        (Weight::Primary, true) => (palette.accent_strong_hover, Color32::WHITE),
+        (_, false) => (palette.card_hover, palette.text),
+        (_, true) => (palette.line, palette.text),
+    };
+    painter.rect_filled(rect, BUTTON_RADIUS, fill);
+    let dotted = if weight == Weight::Grave { DOT_SPACE } else { 0.0 };
+    let font = theme::medium(theme::BODY);
+    let galley = line(painter, words, font, color, rect.width() - 16.0 - dotted);
+    let at = rect.center() + vec2(dotted, 0.0) / 2.0 - galley.size() / 2.0;
+    if weight == Weight::Grave {
+        dot(painter, pos2(at.x - DOT_SPACE + 4.0, rect.center().y), palette.error);
+    }
+    painter.galley(at, galley, color);
+    if response.has_focus() {
+        let ring = if weight == Weight::Primary { Color32::WHITE } else { palette.accent };
+        painter.rect_stroke(rect, BUTTON_RADIUS, Stroke::new(1.5, ring), StrokeKind::Inside);
+    }
+}
+
+/// The frame of what floats over the stage.
+pub(crate) fn card(ui: &Ui) -> Frame {
+    let palette = Palette::of(ui);
+    Frame::new()
+        .fill(palette.panel)
+        .stroke(Stroke::new(1.0, palette.line))
+        .corner_radius(CornerRadius::same(CARD_RADIUS))
+        .inner_margin(Margin::same(14))
 }
 
 /// The outline of whatever the keyboard would press.

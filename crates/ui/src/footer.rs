@@ -19,6 +19,8 @@ pub(crate) struct Footer<'a> {
     /// Announced but not listed.
     pub(crate) over_limit: u64,
     pub(crate) focused: bool,
+    /// The selected camera is one's own, and somebody watches it.
+    pub(crate) watched: bool,
 }
 
 impl Footer<'_> {
@@ -53,6 +55,9 @@ impl Footer<'_> {
         draw::key_hint(ui, "F11", "fullscreen");
         if self.cameras.is_empty() {
             return;
+        }
+        if self.watched {
+            draw::key_hint(ui, "W", "who watches");
         }
         if self.focused {
             draw::key_hint(ui, "Esc", "all cameras");

@@ -14,6 +14,8 @@ use crate::theme::{self, Palette};
 const HEIGHT: f32 = 52.0;
 /// Width that the switches need, points.
 const SWITCHES: f32 = 126.0;
+/// Width that the title needs, points.
+const TITLE: f32 = 76.0;
 /// Width that a count may need, points.
 const CHIP: f32 = 100.0;
 /// Width that the filter may need, points.
@@ -45,10 +47,12 @@ impl Header<'_> {
                 ui.horizontal_centered(|ui| {
                     ui.spacing_mut().item_spacing.x = 8.0;
                     logo(ui);
-                    ui.add_space(2.0);
-                    let title = RichText::new("Lanlens").font(theme::semibold(16.5));
-                    ui.add(Label::new(title));
-                    ui.add_space(8.0);
+                    if ui.available_width() >= SWITCHES + TITLE {
+                        ui.add_space(2.0);
+                        let title = RichText::new("Lanlens").font(theme::semibold(16.5));
+                        ui.add(Label::new(title));
+                        ui.add_space(8.0);
+                    }
                     self.counts(ui);
                     self.filter(ui);
                     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
@@ -68,7 +72,7 @@ impl Header<'_> {
         let counts = [
             (count(|s| *s == TileState::Live), "live", palette.ok),
             (count(is_waiting), "waiting", palette.warning),
-            (count(|s| *s == TileState::Denied), "denied", palette.error),
+            (count(is_refused), "not allowed", palette.error),
             (count(|s| *s == TileState::Offline), "offline", palette.text_faint),
         ];
         for (count, word, color) in counts.into_iter().filter(|(count, ..)| *count > 0) {
@@ -106,7 +110,11 @@ impl Header<'_> {
 
 /// Neither live nor refused nor gone: something is still to happen.
 fn is_waiting(state: &TileState) -> bool {
-    !matches!(state, TileState::Live | TileState::Denied | TileState::Offline)
+    !matches!(state, TileState::Live | TileState::Offline) && !is_refused(state)
+}
+
+fn is_refused(state: &TileState) -> bool {
+    matches!(state, TileState::Denied | TileState::Removed)
 }
 
 fn logo(ui: &mut Ui) {

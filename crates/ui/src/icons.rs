@@ -10,19 +10,31 @@ pub(crate) const BROADCAST: &str = "\u{e0f2}";
 pub(crate) const CORNERS_IN: &str = "\u{e1ce}";
 /// Fullscreen or focus.
 pub(crate) const CORNERS_OUT: &str = "\u{e1d0}";
+/// Who is watching.
+pub(crate) const EYE: &str = "\u{e220}";
 /// Limited to some cameras.
 pub(crate) const FUNNEL: &str = "\u{e266}";
+/// A device asks for something.
+pub(crate) const HAND_WAVING: &str = "\u{e580}";
+/// Somebody let time pass.
+pub(crate) const HOURGLASS: &str = "\u{e2b8}";
 /// Somebody has to allow it.
 pub(crate) const LOCK_KEY: &str = "\u{e2fe}";
+/// Only with an invitation.
+pub(crate) const ENVELOPE: &str = "\u{e218}";
 /// The connection is gone.
 pub(crate) const PLUGS: &str = "\u{eb56}";
 /// Refused.
 pub(crate) const PROHIBIT: &str = "\u{e3de}";
 /// The list at the side.
 pub(crate) const SIDEBAR: &str = "\u{eab6}";
+/// Taken off a list.
+pub(crate) const USER_MINUS: &str = "\u{e4ce}";
 /// A camera.
 pub(crate) const VIDEO_CAMERA: &str = "\u{e4da}";
 /// A camera without a picture.
 pub(crate) const VIDEO_CAMERA_SLASH: &str = "\u{e4dc}";
 /// Something to know.
 pub(crate) const WARNING: &str = "\u{e4e0}";
+/// Close.
+pub(crate) const X: &str = "\u{e4f6}";

@@ -16,6 +16,8 @@ pub(crate) enum KeyWish {
     Refresh,
     /// F11.
     Fullscreen,
+    /// W: who watches the selected camera.
+    Watchers,
 }
 
 /// Takes the keys out of the input. Enter and the arrows belong to a button while one is focused
@@ -25,6 +27,7 @@ pub(crate) fn take(input: &mut InputState, button_focused: bool) -> Vec<KeyWish>
         (Key::Escape, KeyWish::Back),
         (Key::F5, KeyWish::Refresh),
         (Key::F11, KeyWish::Fullscreen),
+        (Key::W, KeyWish::Watchers),
     ];
     let tiles = [
         (Key::Enter, KeyWish::Focus),

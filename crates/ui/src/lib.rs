@@ -10,10 +10,11 @@
 //! ```text
 //! any thread: frame decoded ─▶ RepaintHandle ─┐ (paced, once)
 //! input, expose ──────────────────────────────┴▶ ViewerApp::show ─▶ snapshot, slots ─▶ textures, tiles
-//!                                                     └─▶ Command (Refresh, SetVisible)
+//!                                                     └─▶ Command (Refresh, Decide, …)
 //! ```
 
 mod app;
+mod banner;
 mod draw;
 mod empty;
 mod fonts;
@@ -22,17 +23,24 @@ mod grid;
 mod header;
 mod icons;
 mod keys;
+mod notice;
+mod overlay;
 mod pacer;
+mod paste;
 mod picture;
 mod port;
+mod recent;
+mod requests;
 mod run;
 mod sidebar;
 mod stage;
 mod store;
 mod theme;
 mod tile;
+mod toast;
 mod video;
 mod wall;
+mod watchers;
 mod words;
 
 pub use app::ViewerApp;

@@ -20,6 +20,9 @@ pub(crate) struct Palette {
     pub(crate) text_faint: Color32,
     pub(crate) accent: Color32,
     pub(crate) accent_soft: Color32,
+    /// Behind white words: the one button that is meant to be pressed.
+    pub(crate) accent_strong: Color32,
+    pub(crate) accent_strong_hover: Color32,
     pub(crate) ok: Color32,
     pub(crate) warning: Color32,
     pub(crate) error: Color32,
@@ -37,6 +40,8 @@ static DARK: Palette = Palette {
     text_faint: Color32::from_rgb(0x6C, 0x76, 0x86),
     accent: Color32::from_rgb(0x58, 0x94, 0xFF),
     accent_soft: Color32::from_rgb(0x19, 0x23, 0x38),
+    accent_strong: Color32::from_rgb(0x2C, 0x66, 0xDA),
+    accent_strong_hover: Color32::from_rgb(0x3A, 0x74, 0xE8),
     ok: Color32::from_rgb(0x34, 0xD3, 0x99),
     warning: Color32::from_rgb(0xFB, 0xBF, 0x24),
     error: Color32::from_rgb(0xF8, 0x5C, 0x5C),
@@ -54,6 +59,8 @@ static LIGHT: Palette = Palette {
     text_faint: Color32::from_rgb(0x6A, 0x74, 0x84),
     accent: Color32::from_rgb(0x25, 0x63, 0xEB),
     accent_soft: Color32::from_rgb(0xDC, 0xE7, 0xFD),
+    accent_strong: Color32::from_rgb(0x25, 0x63, 0xEB),
+    accent_strong_hover: Color32::from_rgb(0x1D, 0x54, 0xCF),
     ok: Color32::from_rgb(0x0E, 0x9F, 0x6E),
     warning: Color32::from_rgb(0xC2, 0x7A, 0x03),
     error: Color32::from_rgb(0xDC, 0x26, 0x26),
@@ -80,6 +87,8 @@ pub(crate) fn over_picture() -> &'static Palette {
 
 /// Corner of a tile.
 pub(crate) const TILE_RADIUS: u8 = 9;
+/// Corner of a card that floats over the stage.
+pub(crate) const CARD_RADIUS: u8 = 10;
 /// Corner of a button, a badge or a row.
 pub(crate) const BUTTON_RADIUS: u8 = 7;
 /// Between tiles.

@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
-use eframe::egui::accesskit::Role;
+use eframe::egui::accesskit::{Node, Role};
 use eframe::egui::{
-    Align2, EventFilter, Id, Rect, Response, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo, pos2,
-    vec2,
+    Align2, EventFilter, Id, Pos2, Rect, Response, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo,
+    pos2, vec2,
 };
 use lanlens_model::{CameraId, CameraView, TileState};
 
+use crate::notice::{self, Notice};
 use crate::picture::{self, Picture, Shade};
 use crate::theme::{self, BUTTON_RADIUS, Palette, TILE_RADIUS};
-use crate::words::{self, Notice, Tone};
+use crate::words::{self, Tone};
 use crate::{draw, icons};
 
 /// Where a tile stands.
@@ -43,6 +44,12 @@ pub(crate) enum TileAct {
     Select,
     /// Into focus, or out of it.
     ToggleFocus,
+    /// Shows who watches, or no longer.
+    ToggleWatchers,
+    /// Asks once more to be allowed.
+    AskAgain,
+    /// Brings what was copied.
+    Paste,
 }
 
 /// The widget of a camera's tile; only one of them is painted at a time.
@@ -58,14 +65,25 @@ const NARROW: f32 = 190.0;
 const LIGHT_STALLED: u8 = 105;
 /// And while the connection is gone.
 const LIGHT_LOST: u8 = 55;
+/// Of badges, from the edges, points.
+const BADGE_INSET: f32 = 10.0;
+/// Of badges, points.
+const BADGE_HEIGHT: f32 = 21.0;
+/// What the name at the bottom needs, points.
+const CAPTION_HEIGHT: f32 = 34.0;
 
 impl Tile<'_> {
     /// Paints the tile and reacts to the mouse.
     pub(crate) fn ui(self, ui: &mut Ui, rect: Rect) -> Option<TileAct> {
         let id = tile_id(self.camera.id);
         let response = ui.interact(rect, id, Sense::click());
-        let label = format!("{}, {}", self.camera.name, words::state_label(&self.camera.state));
+        let label = format!("{}, {}", self.camera.name, words::spoken(&self.camera.state));
         response.widget_info(|| WidgetInfo::selected(Role::Button, true, self.selected, &label));
+        let notice = notice::notice(&self.camera.state, self.elapsed);
+        if let Some(notice) = &notice {
+            let spoken = |node: &mut Node| node.set_description(notice.spoken());
+            ui.ctx().accesskit_node_builder(id, spoken);
+        }
         // Arrows and Escape are the window's: they move the selection, not egui's focus.
         let filter = EventFilter {
             horizontal_arrows: true,
@@ -74,8 +92,12 @@ impl Tile<'_> {
             ..EventFilter::default()
         };
         ui.memory_mut(|memory| memory.set_focus_lock_filter(id, filter));
+        let mut pressed = None;
         if ui.is_rect_visible(rect) {
-            self.paint(ui, rect, &response);
+            pressed = self.paint(ui, rect, &response, notice.as_ref());
+        }
+        if pressed.is_some() {
+            return pressed;
         }
         if response.double_clicked() || self.corner_button(ui, rect, &response) {
             return Some(TileAct::ToggleFocus);
@@ -84,7 +106,14 @@ impl Tile<'_> {
         (chosen && !self.selected).then_some(TileAct::Select)
     }
 
-    fn paint(&self, ui: &Ui, rect: Rect, response: &Response) {
+    /// Returns which of the buttons in it was pressed.
+    fn paint(
+        &self,
+        ui: &Ui,
+        rect: Rect,
+        response: &Response,
+        notice: Option<&Notice>,
+    ) -> Option<TileAct> {
         let (painter, palette) = (ui.painter(), Palette::of(ui));
         match self.picture {
             Some(picture) => picture::paint(painter, rect, picture, TILE_RADIUS, self.light()),
@@ -92,11 +121,16 @@ impl Tile<'_> {
                 painter.rect_filled(rect, TILE_RADIUS, palette.card);
             }
         }
-        if let Some(notice) = words::notice(&self.camera.state, self.elapsed) {
-            self.notice(ui, rect, &notice);
+        let mut act = None;
+        if let Some(notice) = notice {
+            act = self.notice(ui, rect, notice, response.id);
         }
         self.caption(ui, rect);
-        self.badge(ui, rect);
+        let badge = self.badge(ui, rect);
+        let beside = badge.map_or(rect.left() + BADGE_INSET, |plate| plate.right() + 6.0);
+        if self.watchers(ui, pos2(beside, rect.top() + BADGE_INSET), response.id) {
+            act = Some(TileAct::ToggleWatchers);
+        }
         let (width, color) = match (self.selected && self.place != Place::Strip, response.hovered())
         {
             (true, _) => (2.0, palette.accent),
@@ -104,6 +138,7 @@ impl Tile<'_> {
             (false, false) => (1.0, palette.tile_border),
         };
         painter.rect_stroke(rect, TILE_RADIUS, Stroke::new(width, color), StrokeKind::Inside);
+        act
     }
 
     fn light(&self) -> u8 {
@@ -114,33 +149,22 @@ impl Tile<'_> {
         }
     }
 
-    fn notice(&self, ui: &Ui, rect: Rect, notice: &Notice) {
-        let (painter, palette) = (ui.painter(), self.palette(ui));
-        let small = self.place == Place::Strip || rect.width() < NARROW;
-        // Three lines, above the name.
-        let lift = if small { 10.0 } else { (106.0 - rect.height() / 2.0).max(22.0) };
-        let center = rect.center() - vec2(0.0, lift);
-        match notice.icon {
-            Some(icon) => {
-                let size = if small { 20.0 } else { 30.0 };
-                let square = Rect::from_center_size(center, Vec2::splat(size));
-                draw::icon(painter, square, icon, size, palette.text_faint);
-            }
-            None => {
-                let radius = if small { 9.0 } else { 16.0 };
-                draw::spinner(painter, center, radius, ui.input(|input| input.time), palette);
-                ui.ctx().request_repaint_after(self.tick);
-            }
+    fn notice(&self, ui: &Ui, rect: Rect, notice: &Notice, id: Id) -> Option<TileAct> {
+        if notice::turns(notice) {
+            ui.ctx().request_repaint_after(self.tick);
         }
-        if small {
-            return;
+        let palette = self.palette(ui);
+        if self.place == Place::Strip || rect.width() < NARROW {
+            let above_name = rect.translate(vec2(0.0, -10.0));
+            notice::small_ui(ui, above_name, notice, palette);
+            return None;
         }
-        let width = rect.width() - 24.0;
-        let at = (center + vec2(0.0, 36.0), Align2::CENTER_CENTER);
-        draw::text(painter, at, notice.title, theme::medium(theme::BODY), palette.text_soft, width);
         let faint = if self.picture.is_some() { palette.text_soft } else { palette.text_faint };
-        let at = (center + vec2(0.0, 56.0), Align2::CENTER_CENTER);
-        draw::text(painter, at, &notice.detail, theme::regular(12.0), faint, width);
+        // Above the name, and below the badge where there is one.
+        let top = if self.picture.is_some() { BADGE_INSET + BADGE_HEIGHT } else { 8.0 };
+        let area =
+            Rect::from_min_max(rect.min + vec2(14.0, top), rect.max - vec2(14.0, CAPTION_HEIGHT));
+        notice::ui(ui, area, notice, (palette, faint), (id, &self.camera.name))
     }
 
     /// Text over a picture is light in both themes.
@@ -189,7 +213,7 @@ impl Tile<'_> {
     }
 
     /// LIVE only while the snapshot says so. The strip shows only what is wrong.
-    fn badge(&self, ui: &Ui, rect: Rect) {
+    fn badge(&self, ui: &Ui, rect: Rect) -> Option<Rect> {
         let words = match &self.camera.state {
             TileState::Live if self.place != Place::Strip => "LIVE".to_owned(),
             TileState::Stalled { .. } => {
@@ -200,18 +224,45 @@ impl Tile<'_> {
             TileState::Lost(_) | TileState::Connecting if self.picture.is_some() => {
                 "RECONNECTING".to_owned()
             }
-            _ => return,
+            _ => return None,
         };
         let painter = ui.painter();
         let color = theme::OVER_PICTURE;
         let galley = draw::line(painter, &words, theme::semibold(10.5), color, rect.width());
-        let size = vec2(galley.size().x + 23.0, 21.0);
-        let plate = Rect::from_min_size(rect.min + Vec2::splat(10.0), size);
+        let size = vec2(galley.size().x + 23.0, BADGE_HEIGHT);
+        let plate = Rect::from_min_size(rect.min + Vec2::splat(BADGE_INSET), size);
         painter.rect_filled(plate, 6, theme::OVER_PICTURE_PLATE);
         let tone = Tone::of(&self.camera.state).color(theme::over_picture());
         draw::dot(painter, pos2(plate.left() + 10.0, plate.center().y), tone);
         let at = pos2(plate.left() + 17.0, plate.center().y - galley.size().y / 2.0);
         painter.galley(at, galley, color);
+        Some(plate)
+    }
+
+    /// How many watch a camera of one's own: pressed, it shows who.
+    fn watchers(&self, ui: &Ui, left_top: Pos2, id: Id) -> bool {
+        let count = self.camera.watchers.as_ref().map_or(0, Vec::len);
+        if count == 0 || self.place == Place::Strip {
+            return false;
+        }
+        let (painter, number) = (ui.painter(), count.to_string());
+        let font = theme::semibold(10.5);
+        let galley = draw::line(painter, &number, font, theme::OVER_PICTURE, 40.0);
+        let plate = Rect::from_min_size(left_top, vec2(galley.size().x + 31.0, BADGE_HEIGHT));
+        let response = ui.interact(plate, id.with("watchers"), Sense::click());
+        let devices = if count == 1 { "1 device".to_owned() } else { format!("{count} devices") };
+        let label = format!("Watched by {devices}: {}", self.camera.name);
+        response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &label));
+        let hot = response.hovered() || response.has_focus();
+        let color = if hot { theme::OVER_PICTURE } else { theme::OVER_PICTURE_SOFT };
+        painter.rect_filled(plate, 6, theme::OVER_PICTURE_PLATE);
+        let eye =
+            Rect::from_center_size(pos2(plate.left() + 14.0, plate.center().y), Vec2::splat(15.0));
+        draw::icon(painter, eye, icons::EYE, 14.5, color);
+        let at = pos2(plate.left() + 24.0, plate.center().y - galley.size().y / 2.0);
+        painter.galley_with_override_text_color(at, galley, color);
+        draw::focus_ring(ui, plate, &response);
+        response.on_hover_text("Who watches").clicked()
     }
 
     /// The button in the upper corner of the tile under the pointer.

@@ -88,6 +88,11 @@ impl Wall {
         &self.cameras
     }
 
+    /// A camera that has a tile.
+    pub(crate) fn camera(&self, id: CameraId) -> Option<&CameraView> {
+        self.cameras.iter().find(|camera| camera.id == id).map(AsRef::as_ref)
+    }
+
     /// The place of a camera among the tiles.
     pub(crate) fn index(&self, id: CameraId) -> Option<usize> {
         self.cameras.iter().position(|camera| camera.id == id)
@@ -193,6 +198,7 @@ mod tests {
             access: None,
             linked: true,
             stats: None,
+            watchers: None,
         };
         let cameras =
             cameras.iter().map(|(n, state)| (id(*n), Arc::new(view(*n, state)))).collect();

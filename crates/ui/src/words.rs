@@ -1,11 +1,10 @@
-//! Words and numbers as people read them: states, durations, rates.
+//! Words and numbers as people read them: states, devices, durations, rates.
 
 use std::time::Duration;
 
 use eframe::egui::Color32;
-use lanlens_model::{CameraView, StreamStats, TileState};
+use lanlens_model::{CameraView, DeviceId, RequestEnd, StreamStats, TileState};
 
-use crate::icons;
 use crate::theme::Palette;
 
 /// Which status colour a dot or badge takes.
@@ -34,21 +33,31 @@ impl Tone {
             TileState::Live => Tone::Ok,
             TileState::Stalled { .. }
             | TileState::Connecting
-            | TileState::Waiting
+            | TileState::Waiting { .. }
+            | TileState::RequestEnded(_)
+            | TileState::NeedsInvitation
             | TileState::Lost(_) => Tone::Warning,
-            TileState::Denied => Tone::Error,
+            TileState::Denied | TileState::Removed => Tone::Error,
             TileState::Idle | TileState::Offline => Tone::Quiet,
         }
     }
 }
 
-/// The state in one or two words, for screen readers and the list.
+/// The state in a few words, for the list.
 pub(crate) fn state_label(state: &TileState) -> &'static str {
     match state {
         TileState::Idle => "not watched",
         TileState::Connecting => "connecting",
-        TileState::Waiting => "waiting for permission",
+        TileState::Waiting { .. } => "waiting for permission",
+        TileState::RequestEnded(RequestEnd::Full) => "too many ask",
+        TileState::RequestEnded(RequestEnd::Unanswered) => "nobody answered",
+        TileState::RequestEnded(RequestEnd::TooOften) => "asked too often",
+        TileState::RequestEnded(RequestEnd::Elsewhere) => "another program asks",
+        TileState::RequestEnded(RequestEnd::WrongInvitation) => "wrong invitation",
+        TileState::RequestEnded(RequestEnd::Other) => "request ended",
+        TileState::NeedsInvitation => "needs an invitation",
         TileState::Denied => "permission denied",
+        TileState::Removed => "removed by an owner",
         TileState::Live => "live",
         TileState::Stalled { .. } => "stalled",
         TileState::Lost(_) => "reconnecting",
@@ -56,36 +65,29 @@ pub(crate) fn state_label(state: &TileState) -> &'static str {
     }
 }
 
-/// What stands in the middle of a tile without a living picture.
-pub(crate) struct Notice {
-    pub(crate) icon: Option<&'static str>,
-    pub(crate) title: &'static str,
-    pub(crate) detail: String,
+/// The state for screen readers: with the code, which the other end is asked about.
+pub(crate) fn spoken(state: &TileState) -> String {
+    match state {
+        TileState::Waiting { code: Some(code) } => {
+            format!("{}, code {}", state_label(state), code.spaced())
+        }
+        state => state_label(state).to_owned(),
+    }
 }
 
-/// The notice of a state, `elapsed` after it began; `None` where the picture speaks for itself.
-/// Without an icon a spinner turns.
-pub(crate) fn notice(state: &TileState, elapsed: Duration) -> Option<Notice> {
-    let notice = |icon, title, detail| Some(Notice { icon, title, detail });
-    match state {
-        TileState::Live | TileState::Stalled { .. } => None,
-        TileState::Connecting => notice(None, "Connecting…", String::new()),
-        TileState::Lost(reason) => notice(None, "Reconnecting…", reason.text()),
-        TileState::Waiting => notice(
-            Some(icons::LOCK_KEY),
-            "Waiting for permission",
-            "This camera has an owner".into(),
-        ),
-        TileState::Denied => notice(
-            Some(icons::PROHIBIT),
-            "Permission denied",
-            "The camera refused this viewer".into(),
-        ),
-        TileState::Idle => notice(Some(icons::VIDEO_CAMERA), "Not watched", String::new()),
-        TileState::Offline => {
-            notice(Some(icons::PLUGS), "Camera offline", format!("last seen {}", ago(elapsed)))
-        }
-    }
+/// What a device is called: by its own, unverified name, where it has one.
+pub(crate) fn device_name(name: &str) -> &str {
+    if name.trim().is_empty() { "A device" } else { name }
+}
+
+/// The same inside a sentence.
+pub(crate) fn quoted(name: &str) -> String {
+    if name.trim().is_empty() { "The device".into() } else { format!("“{name}”") }
+}
+
+/// The beginning of a device id: enough to tell two apart, and what commands accept.
+pub(crate) fn short_id(device: DeviceId) -> String {
+    device.to_string().chars().take(8).collect()
 }
 
 /// The time since the last picture, while stalled.
@@ -120,7 +122,7 @@ pub(crate) fn duration(time: Duration) -> String {
     }
 }
 
-fn ago(time: Duration) -> String {
+pub(crate) fn ago(time: Duration) -> String {
     if time.as_secs() < 60 { "just now".into() } else { format!("{} ago", duration(time)) }
 }
 
@@ -166,6 +168,7 @@ pub(crate) fn list_line(camera: &CameraView, elapsed: Duration) -> String {
             format!("stalled {}", duration(stalled_for(&camera.state, elapsed).unwrap_or_default()))
         }
         TileState::Offline if elapsed.as_secs() >= 60 => format!("offline {}", duration(elapsed)),
+        TileState::Waiting { code: Some(code) } => format!("code {}", code.spaced()),
         TileState::Connecting => "connecting…".into(),
         TileState::Lost(_) => "reconnecting…".into(),
         state => state_label(state).to_owned(),
@@ -222,7 +225,16 @@ mod tests {
 
     #[test]
     fn words_that_never_change_ask_for_no_paint() {
-        for state in [TileState::Live, TileState::Idle, TileState::Waiting, TileState::Denied] {
+        let still = [
+            TileState::Live,
+            TileState::Idle,
+            TileState::Waiting { code: None },
+            TileState::RequestEnded(RequestEnd::Full),
+            TileState::NeedsInvitation,
+            TileState::Denied,
+            TileState::Removed,
+        ];
+        for state in still {
             assert_eq!(changes_in(&state, Duration::from_secs(5)), None);
         }
         let offline = changes_in(&TileState::Offline, Duration::from_secs(70));
@@ -234,8 +246,11 @@ mod tests {
         let states = [
             TileState::Idle,
             TileState::Connecting,
-            TileState::Waiting,
+            TileState::Waiting { code: None },
+            TileState::RequestEnded(RequestEnd::Unanswered),
+            TileState::NeedsInvitation,
             TileState::Denied,
+            TileState::Removed,
             TileState::Stalled { since_ms: 1 },
             TileState::Lost(lanlens_model::LostReason::Unreachable),
             TileState::Offline,
@@ -244,5 +259,12 @@ mod tests {
             assert_ne!(Tone::of(&state), Tone::Ok);
             assert_ne!(state_label(&state), "live");
         }
+    }
+
+    #[test]
+    fn a_code_is_read_out_in_two_groups() {
+        let waiting = TileState::Waiting { code: Some(lanlens_model::Code::from_number(42)) };
+        assert_eq!(spoken(&waiting), "waiting for permission, code 000 042");
+        assert_eq!(spoken(&TileState::Waiting { code: None }), "waiting for permission");
     }
 }

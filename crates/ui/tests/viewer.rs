@@ -5,7 +5,7 @@ mod common;
 use common::{World, frame, id, settle, view, window};
 use eframe::egui::{Event, Key, Modifiers, PointerButton};
 use egui_kittest::kittest::{NodeT, Queryable};
-use lanlens_model::{Command, LostReason, TileState};
+use lanlens_model::{Command, LostReason, RequestEnd, TileState};
 use lanlens_ui::ViewerOptions;
 
 /// The tile's label, not the list's.
@@ -177,8 +177,11 @@ fn every_state_has_its_own_words() {
     let states = [
         (TileState::Idle, "not watched"),
         (TileState::Connecting, "connecting"),
-        (TileState::Waiting, "waiting for permission"),
+        (TileState::Waiting { code: None }, "waiting for permission"),
+        (TileState::RequestEnded(RequestEnd::Full), "too many ask"),
+        (TileState::NeedsInvitation, "needs an invitation"),
         (TileState::Denied, "permission denied"),
+        (TileState::Removed, "removed by an owner"),
         (TileState::Lost(LostReason::Unreachable), "reconnecting"),
         (TileState::Offline, "offline"),
     ];

@@ -165,6 +165,20 @@ fn who_is_removed_once_is_removed_where_the_camera_was_off_as_well() {
 }
 
 #[test]
+fn what_is_decided_at_the_camera_later_holds_against_an_older_decision_in_the_viewer() {
+    let Scene { mut world, camera, owner, guest } = scene(13);
+    decide(&mut world, owner, guest, false);
+    world.run(SECOND);
+    let device = world.device_of(guest);
+    world.change_trust(camera, &TrustChange::Allow { device, name: String::new() });
+    assert!(world.run_until(SECOND, |w| w.is_live(guest, camera)).is_some());
+    world.kill(owner);
+    world.start(owner);
+    world.run(SECOND * 10);
+    assert!(world.is_live(guest, camera) && world.is_live(owner, camera));
+}
+
+#[test]
 fn ten_devices_ask_eight_wait_and_two_are_told_why_and_ask_again_by_themselves() {
     let mut world = World::new(8);
     let (camera, owner) = (world.camera("nursery"), world.viewer());

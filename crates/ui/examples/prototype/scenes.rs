@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use lanlens_media::{CaptureTime, FramePool, LatestSlot, VideoFrame};
 use lanlens_model::{
-    Access, CameraId, CameraView, DeviceId, Epoch, Layer, LostReason, MediaKind, NodeId,
-    Percentiles, StreamStats, TileState,
+    Access, CameraId, CameraView, ClaimNews, Code, DeviceId, DeviceView, Epoch, Layer, LostReason,
+    MediaKind, NodeId, Percentiles, RequestEnd, RequestView, Snapshot, StreamStats, TileState,
 };
 
 pub(crate) struct Camera {
@@ -38,10 +38,42 @@ fn rows() -> Vec<Row> {
         ("Front door", wide, TileState::Offline, 0.0, 0.0),
         ("Nursery", wide, TileState::Connecting, 0.0, 0.0),
         ("Bird feeder", wide, TileState::Lost(LostReason::Unreachable), 0.0, 0.0),
-        ("Reception", wide, TileState::Waiting, 0.0, 0.0),
+        (
+            "Reception",
+            wide,
+            TileState::Waiting { code: Some(Code::from_number(482_913)) },
+            0.0,
+            0.0,
+        ),
         ("Server room", wide, TileState::Denied, 0.0, 0.0),
+        ("Lab", wide, TileState::RequestEnded(RequestEnd::Unanswered), 0.0, 0.0),
+        ("Studio", wide, TileState::NeedsInvitation, 0.0, 0.0),
+        ("Balcony", wide, TileState::Removed, 0.0, 0.0),
         ("Attic", wide, TileState::Idle, 0.0, 0.0),
     ]
+}
+
+/// What else a window shows: who asks, who claimed the cameras, what is wrong.
+pub(crate) fn around(snapshot: &mut Snapshot) {
+    let codes = |codes: &[(&str, u64)]| {
+        codes.iter().map(|(name, n)| ((*name).to_owned(), Code::from_number(*n))).collect()
+    };
+    let device = |n| DeviceId::from_bytes([n; 16]);
+    snapshot.requests = vec![
+        RequestView { device: device(200), name: String::new(), codes: codes(&[("거실", 7)]) },
+        RequestView {
+            device: device(201),
+            name: "Ben's laptop".into(),
+            codes: codes(&[("Driveway", 482_913), ("거실", 658_056)]),
+        },
+    ];
+    let at_s = 1_795_255_380;
+    snapshot.news = Some(ClaimNews { device: device(202), name: "Ann's phone".into(), at_s });
+    snapshot.warnings = vec![
+        "Another computer on this network uses the same key as this one: was its disk or card \
+         copied? Give one of them a new key."
+            .into(),
+    ];
 }
 
 pub(crate) fn cameras(count: usize) -> Vec<Camera> {
@@ -77,6 +109,14 @@ fn camera(n: usize, (name, size, state, kbps, latency): Row) -> Camera {
         access: Some(Access::Granted),
         linked: true,
         stats: (kbps > 0.0).then_some(stats),
+        watchers: (n < 2).then(|| {
+            let names = ["Ann's phone", "Studio desk", ""];
+            let watcher = |(n, name): (u8, &&str)| DeviceView {
+                device: DeviceId::from_bytes([100 + n; 16]),
+                name: (*name).into(),
+            };
+            (0..).zip(&names[n..]).map(watcher).collect()
+        }),
     };
     let hue = ((90 + 37 * n % 80) as u8, (100 + 53 * n % 70) as u8);
     Camera { view, slot: Arc::default(), pool: FramePool::new(), size, hue, spare: None }

@@ -4,12 +4,13 @@
 
 use std::sync::{Arc, Mutex};
 
-use eframe::egui::{self, Vec2};
+use eframe::egui::{self, Event, Modifiers, PointerButton, Pos2, Vec2};
 use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable;
 use lanlens_media::{CaptureTime, FramePool, LatestSlot, VideoFrame};
 use lanlens_model::{
-    CameraId, CameraView, Command, DeviceId, Epoch, Layer, MediaKind, NodeId, Percentiles,
-    Snapshot, StreamStats, TileState,
+    CameraId, CameraView, Code, Command, DeviceId, DeviceView, Epoch, Layer, MediaKind, NodeId,
+    Percentiles, RequestView, Snapshot, StreamStats, TileState,
 };
 use lanlens_ui::{CloseHandle, RepaintHandle, SystemFonts, UiPort, ViewerApp, ViewerOptions};
 
@@ -44,7 +45,24 @@ pub(crate) fn view(n: usize, name: &str, state: TileState) -> CameraView {
         state,
         access: None,
         linked: true,
+        watchers: None,
     }
+}
+
+pub(crate) fn device(n: u8) -> DeviceId {
+    DeviceId::from_bytes([n; 16])
+}
+
+/// Device `n` asks at these cameras.
+pub(crate) fn request(n: u8, name: &str, codes: &[(&str, u64)]) -> RequestView {
+    let code = |(camera, code): &(&str, u64)| ((*camera).to_owned(), Code::from_number(*code));
+    RequestView { device: device(n), name: name.into(), codes: codes.iter().map(code).collect() }
+}
+
+/// Devices 1, 2, … with these names.
+pub(crate) fn watchers(names: &[&str]) -> Option<Vec<DeviceView>> {
+    let watcher = |(n, name): (u8, &&str)| DeviceView { device: device(n), name: (*name).into() };
+    Some((1..).zip(names).map(watcher).collect())
 }
 
 fn stats() -> StreamStats {
@@ -90,7 +108,12 @@ impl World {
         let mut inner = self.inner.lock().unwrap();
         inner.slots = cameras.iter().map(|camera| (camera.id, Slot::default())).collect();
         let cameras = cameras.into_iter().map(|camera| (camera.id, Arc::new(camera))).collect();
-        inner.snapshot = Arc::new(Snapshot { cameras, ..Snapshot::default() });
+        Arc::make_mut(&mut inner.snapshot).cameras = cameras;
+    }
+
+    /// Changes the rest of what there is.
+    pub(crate) fn edit(&self, change: impl FnOnce(&mut Snapshot)) {
+        change(Arc::make_mut(&mut self.inner.lock().unwrap().snapshot));
     }
 
     pub(crate) fn slot_of(&self, n: usize) -> Slot {
@@ -162,4 +185,63 @@ pub(crate) fn window_of(
 /// Lets the window come to rest (a spinner never does).
 pub(crate) fn settle(window: &mut Window) {
     window.run_steps(4);
+}
+
+/// Lets the time pass in which cards take no press.
+pub(crate) fn calm(window: &mut Window) {
+    window.run_steps(12);
+}
+
+/// A window come to rest, in which cards take presses; what was sent before is forgotten.
+pub(crate) fn open(world: &World) -> Window {
+    let mut window = window(world, ViewerOptions::default());
+    calm(&mut window);
+    world.commands();
+    window
+}
+
+/// Clicks what has this label.
+pub(crate) fn press(window: &mut Window, label: &str) {
+    window.get_by_label(label).click();
+    settle(window);
+}
+
+fn button(window: &mut Window, pos: Pos2, pressed: bool) {
+    let (button, modifiers) = (PointerButton::Primary, Modifiers::NONE);
+    window.event(Event::PointerButton { pos, button, pressed, modifiers });
+    window.step();
+}
+
+/// Clicks with the mouse.
+pub(crate) fn click_at(window: &mut Window, pos: Pos2) {
+    window.event(Event::PointerMoved(pos));
+    window.step();
+    button(window, pos, true);
+    button(window, pos, false);
+}
+
+/// What the window sends when it was decided about device `n`.
+pub(crate) fn decide(n: u8, name: &str, allow: bool) -> Command {
+    Command::Decide { device: device(n), name: name.into(), allow }
+}
+
+/// Seconds until the window paints by itself.
+pub(crate) fn delay(window: &Window) -> f64 {
+    let delays = window.output().viewport_output.values().map(|v| v.repaint_delay);
+    delays.min().unwrap_or_default().as_secs_f64()
+}
+
+/// Whether it never does.
+pub(crate) fn idle(window: &Window) -> bool {
+    delay(window) == std::time::Duration::MAX.as_secs_f64()
+}
+
+/// Camera 0 is one's own and watched by two devices.
+pub(crate) fn watched() -> World {
+    let world = World::default();
+    let mut cameras = vec![view(0, "Hall", TileState::Live), view(1, "Lab", TileState::Live)];
+    cameras[0].watchers = watchers(&["Ann's phone", ""]);
+    cameras[1].watchers = Some(Vec::new());
+    world.set(cameras);
+    world
 }
