@@ -11,4 +11,4 @@ mod native;
 
 pub use decoder::{DecoderStartError, H264Decoder};
 pub use encoder::{EncoderConfig, H264Encoder};
-pub use native::simd_is_compiled_in;
+pub use native::{linked_version, simd_is_compiled_in};

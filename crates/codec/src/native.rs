@@ -3,10 +3,11 @@
 //! The only unsafe code of this crate.
 #![allow(unsafe_code, reason = "openh264's options and CPU detection have no safe wrapper")]
 
+use openh264::OpenH264API;
 use openh264::encoder::Encoder;
 use openh264_sys2::{
-    ENCODER_OPTION, ENCODER_OPTION_BITRATE, ENCODER_OPTION_MAX_BITRATE, ENCODER_OPTION_TRACE_LEVEL,
-    SBitrateInfo, SPATIAL_LAYER_0, WELS_LOG_QUIET,
+    API as _, ENCODER_OPTION, ENCODER_OPTION_BITRATE, ENCODER_OPTION_MAX_BITRATE,
+    ENCODER_OPTION_TRACE_LEVEL, SBitrateInfo, SPATIAL_LAYER_0, WELS_LOG_QUIET,
 };
 
 unsafe extern "C" {
@@ -23,6 +24,13 @@ pub fn simd_is_compiled_in() -> bool {
     let mut logical_processors = 0;
     // SAFETY: the function reads the processor's features and writes at most that one integer.
     unsafe { cpu_features(&raw mut logical_processors) != 0 }
+}
+
+/// The version of openh264 that is linked into this program: major, minor.
+pub fn linked_version() -> (u32, u32) {
+    // SAFETY: the function has no argument and gives back a plain struct by value.
+    let version = unsafe { OpenH264API::from_source().WelsGetCodecVersion() };
+    (version.uMajor, version.uMinor)
 }
 
 /// Keeps a new encoder from writing to stderr. The wrapper does so too, but only after the set-up,

@@ -3,6 +3,11 @@
 //! Renaming on conflict (RFC 6762 section 9) lost cameras in tests, so instance and host names are
 //! unique by construction and the friendly name travels in TXT. Each instance has its own host
 //! name: with a shared one, the goodbye of one made its siblings flap.
+//!
+//! The unique part is drawn at every start and derived from nothing else. A home that was copied to
+//! another machine has the same key, node and camera; names made of those would be one instance on
+//! two machines, each of which answers for it and withdraws what the other said (RFC 6762 section
+//! 10.2), so that neither could hear of the other.
 
 use lanlens_protocol::Txt;
 
@@ -24,22 +29,18 @@ pub struct Advert {
 }
 
 impl Advert {
-    /// Names for this announcement: the instance stays the same at every start of the same node and
-    /// camera, the host name is new.
+    /// New names for this announcement. Who it is from stands in `txt`, not in them.
     pub fn new(port: u16, txt: Txt) -> Self {
         let friendly = if txt.name.is_empty() { txt.role.as_str() } else { &txt.name };
-        let unique = match txt.camera {
-            Some(camera) => format!("{} {camera}", txt.node),
-            None => txt.node.to_string(),
-        };
-        let instance = instance_name(friendly, &unique);
-        let host = format!("lanlens-{:016x}.local.", fastrand::u64(..));
+        let unique = fastrand::u64(..);
+        let instance = instance_name(friendly, unique);
+        let host = format!("lanlens-{unique:016x}.local.");
         Self { instance, host, port, txt }
     }
 }
 
-/// `friendly` in lower-case ASCII, and 32 bits of a hash of `unique`.
-fn instance_name(friendly: &str, unique: &str) -> String {
+/// `friendly` in lower-case ASCII, and the upper half of `unique`.
+fn instance_name(friendly: &str, unique: u64) -> String {
     let mut name = String::new();
     for c in friendly.chars().map(|c| c.to_ascii_lowercase()) {
         if name.len() == READABLE_BYTES_MAX {
@@ -53,15 +54,7 @@ fn instance_name(friendly: &str, unique: &str) -> String {
     }
     let name = name.trim_end_matches('-');
     let name = if name.is_empty() { "lanlens" } else { name };
-    format!("{name}-{:08x}", fnv1a(unique.as_bytes()) >> 32)
-}
-
-/// FNV-1a with a final mix, so that the upper bits depend on every byte.
-fn fnv1a(bytes: &[u8]) -> u64 {
-    let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd)
+    format!("{name}-{:08x}", unique >> 32)
 }
 
 #[cfg(test)]
@@ -85,9 +78,10 @@ mod tests {
     }
 
     #[test]
-    fn a_restarted_camera_announces_the_same_instance_under_a_new_host() {
-        let (a, b) = (Advert::new(1, txt("a", "Kitchen")), Advert::new(2, txt("a", "Kitchen")));
-        assert_eq!(a.instance, b.instance);
+    fn a_copied_home_announces_itself_under_names_of_its_own() {
+        let (a, b) = (Advert::new(1, txt("a", "Kitchen")), Advert::new(1, txt("a", "Kitchen")));
+        assert_eq!(a.txt, b.txt);
+        assert_ne!(a.instance, b.instance);
         assert_ne!(a.host, b.host);
     }
 

@@ -15,6 +15,12 @@ use crate::filter::{Filter, Heard};
 use crate::interfaces;
 use crate::service::Shared;
 
+/// Instances that one subscription may tell of. The daemon keeps all it ever heard until their TTL
+/// says otherwise (the sender's choice, a day if it likes), and searches it at every record: whoever
+/// announces without end costs memory and time without end. A new subscription forgets them, and
+/// who is really there answers it at once. Several times what is believed, so that only such a flood
+/// comes to it.
+const FOUND_MAX: usize = 4096;
 /// Before asking a daemon again that refused a subscription.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
@@ -26,7 +32,7 @@ pub(crate) fn run(shared: &Shared, events: &Sender<DiscoveryEvent>) {
     let mut filter = Filter::default();
     while let Some(subscription) = subscribe(shared) {
         filter.handle_resubscribed(Instant::now());
-        if drain(&subscription, &mut filter, events).is_err() {
+        if drain(shared, &subscription, &mut filter, events).is_err() {
             return;
         }
     }
@@ -55,17 +61,20 @@ fn subscribe(shared: &Shared) -> Option<Receiver<ServiceEvent>> {
 
 /// Reads one subscription to its end.
 fn drain(
+    shared: &Shared,
     subscription: &Receiver<ServiceEvent>,
     filter: &mut Filter,
     events: &Sender<DiscoveryEvent>,
 ) -> Result<(), Closed> {
     let tell = |event| events.blocking_send(event).map_err(|_| Closed);
+    let mut found = 0;
     loop {
         let received = match filter.poll_timeout() {
             Some(at) => subscription.recv_deadline(at),
             None => subscription.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
         match received {
+            Ok(ServiceEvent::ServiceResolved(service)) if shared.is_own_host(&service.host) => {}
             Ok(ServiceEvent::ServiceResolved(service)) => {
                 if let Some(event) = resolved(filter, &service) {
                     tell(event)?;
@@ -77,6 +86,16 @@ fn drain(
                 }
             }
             Ok(_) if events.is_closed() => return Err(Closed),
+            Ok(ServiceEvent::ServiceFound(..)) => {
+                found += 1;
+                if found > FOUND_MAX {
+                    tracing::warn!("a flood of announcements; forgetting them and asking anew");
+                    // Refused when its queue is full: then this subscription counts on.
+                    if shared.daemon.stop_browse(SERVICE_TYPE).is_ok() {
+                        return Ok(());
+                    }
+                }
+            }
             Ok(_) => {}
             Err(RecvTimeoutError::Timeout) => {
                 filter.handle_timeout(Instant::now()).into_iter().try_for_each(tell)?;

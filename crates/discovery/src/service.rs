@@ -1,5 +1,6 @@
 //! The running service: one daemon, one registration, one browsing thread.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -16,6 +17,10 @@ use crate::{Advert, browse, interfaces};
 const GOODBYE_REPEAT: Duration = Duration::from_millis(130);
 /// Waiting for each of the daemon's two answers at the end.
 const ANSWER_TIMEOUT: Duration = Duration::from_millis(180);
+
+/// Host names of our own that are remembered: the announced one, and earlier ones whose echoes may
+/// still come.
+const OWN_HOSTS_MAX: usize = 4;
 
 /// How to take part in discovery.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +56,26 @@ pub(crate) struct Shared {
     /// A subscription that replaces the one which the thread reads. The daemon then disconnects the
     /// old one, which makes the thread look here.
     pub(crate) next: Mutex<Option<Receiver<ServiceEvent>>>,
+    own: Mutex<VecDeque<String>>,
+}
+
+impl Shared {
+    /// Whether a host name is one of ours, so that what stands at it is our own echo.
+    pub(crate) fn is_own_host(&self, host: &str) -> bool {
+        let own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        own.iter().any(|own| own.eq_ignore_ascii_case(host))
+    }
+
+    fn note_own_host(&self, host: &str) {
+        if self.is_own_host(host) {
+            return;
+        }
+        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        if own.len() == OWN_HOSTS_MAX {
+            own.pop_front();
+        }
+        own.push_back(host.to_owned());
+    }
 }
 
 /// Discovery, until dropped. [`Discovery::shutdown`] says goodbye first.
@@ -63,7 +88,8 @@ pub struct Discovery {
 
 impl Discovery {
     /// Starts to listen and to browse. Events come until [`Discovery::shutdown`], or until their
-    /// receiver is dropped; while it is full, nothing is lost but time.
+    /// receiver is dropped; while it is full, nothing is lost but time. Our own announcement is never
+    /// among them; one that carries our node id and comes from another host is.
     ///
     /// # Errors
     /// See [`DiscoveryError`]. A network without multicast is not an error: nothing is heard.
@@ -87,6 +113,7 @@ impl Discovery {
             daemon,
             stopping: AtomicBool::new(false),
             next: Mutex::new(Some(browsing)),
+            own: Mutex::default(),
         });
         let for_thread = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
@@ -114,6 +141,8 @@ impl Discovery {
         // Allowed where names are unique by construction (RFC 6762 section 8.1), and it spares
         // its 750 ms.
         info.set_requires_probe(false);
+        // Before it can be heard.
+        self.shared.note_own_host(info.get_hostname());
         let fullname = info.get_fullname().to_owned();
         if let Some(old) = self.registered.take_if(|old| *old != fullname) {
             self.shared.daemon.unregister(&old)?;

@@ -63,7 +63,7 @@ fn removed(advert: &Advert) -> impl Fn(DiscoveryEvent) -> Option<()> {
 
 #[tokio::test]
 async fn a_camera_is_found_renamed_and_gone_with_its_goodbye() {
-    let ((mut camera, _), (_viewer, mut heard)) = (start(), start());
+    let ((mut camera, mut by_camera), (_viewer, mut heard)) = (start(), start());
     let mut advert = advert("camera-0", 20_001);
     camera.advertise(&advert).unwrap();
     assert_eq!(next(&mut heard, resolved(&advert)).await, (advert.txt.clone(), 20_001));
@@ -74,6 +74,11 @@ async fn a_camera_is_found_renamed_and_gone_with_its_goodbye() {
 
     tokio::task::spawn_blocking(|| camera.shutdown()).await.unwrap();
     next(&mut heard, removed(&advert)).await;
+
+    // Meanwhile its own words came back to it as to everyone.
+    while let Ok(event) = by_camera.try_recv() {
+        assert!(resolved(&advert)(event.clone()).is_none(), "its own echo: {event:?}");
+    }
 }
 
 #[tokio::test]

@@ -119,6 +119,12 @@ impl Program {
         }
     }
 
+    /// Every line until then.
+    fn lines_until(&self, end: Instant) -> Vec<String> {
+        let left = || end.saturating_duration_since(Instant::now());
+        std::iter::from_fn(|| self.hears_within("", left())).map(|(_, line)| line).collect()
+    }
+
     /// Closes its input and waits for its end; how long that took.
     fn leave(mut self) -> Duration {
         let start = Instant::now();
@@ -280,4 +286,29 @@ fn a_camera_with_nothing_but_a_link_local_address_is_reachable_with_its_scope() 
     camera.announce("Kitchen");
     let (_, what) = viewer.hears("resolved Kitchen");
     assert!(what.contains("[fe80::78%"), "{what}");
+}
+
+#[test]
+fn a_home_that_was_copied_to_another_machine_is_heard_there_and_here_and_never_as_an_echo() {
+    let Some(network) = Network::new("copy") else { return };
+    let viewer = Program::start(&network.a, "viewer");
+    let mut here = Program::start(&network.a, "camera");
+    let mut there = Program::start(&network.b, "camera");
+    here.announce("here");
+    there.announce("there");
+    let both = [("here", "10.77.0.1:17470"), ("there", "10.77.0.2:17470")];
+    // Long enough to withdraw what another said, for which RFC 6762 section 10.2 gives one second.
+    let end = Instant::now() + Duration::from_secs(3);
+    let heard = [&here, &there, &viewer].map(|program| program.lines_until(end));
+    let expected = [&both[1..], &both[..1], &both[..]];
+    for ((program, lines), expected) in ["here", "there", "viewer"].iter().zip(heard).zip(expected)
+    {
+        let is_of = |line: &str, name: &str| line.starts_with(&format!("resolved {name} "));
+        let told = |(name, address): &(&str, &str)| {
+            lines.iter().any(|line| is_of(line, name) && line.contains(address))
+        };
+        assert!(expected.iter().all(told), "{program} hears {lines:?}");
+        let other = lines.iter().find(|line| !expected.iter().any(|(name, _)| is_of(line, name)));
+        assert_eq!(other, None, "an echo, or somebody withdrawn, at {program}");
+    }
 }

@@ -14,10 +14,10 @@ use thiserror::Error;
 
 use crate::{Home, RandomError, files, random_bytes, unix_s};
 
-/// 2 added who waits, the last claim, invitations and verdicts; 1 is read as having none.
+/// 2 added who waits, the last claim, invitations and removals; 1 is read as having none.
 const VERSION: u32 = 2;
 /// Several times what full lists take with the longest names.
-const STORE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+const STORE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// Devices kept in all lists together; one past it is refused, nothing is forgotten.
 const DEVICES_MAX: usize = 4096;
 

@@ -1,8 +1,8 @@
 //! The store as its users see it: several programs, damaged files, limits.
 
 use super::*;
-use lanlens_model::limits::VERDICTS_MAX;
-use lanlens_model::{Access, AccessMode, Code, NodeId, Verdict, Waiting};
+use lanlens_model::limits::{CAMERAS_PER_VIEWER_MAX, REMOVALS_MAX};
+use lanlens_model::{Access, AccessMode, Code, NodeId, Waiting};
 
 fn home() -> (tempfile::TempDir, Home) {
     let dir = tempfile::tempdir().unwrap();
@@ -146,13 +146,12 @@ fn everything_that_the_lists_hold_survives_a_restart() {
     let mut store = TrustStore::open(&home);
     store.claim(device(1), "Ann").unwrap();
     store.invitation(false).unwrap();
-    let verdict = Verdict { name: "Ben".into(), allow: false, told: Vec::new() };
     let changes = [
         TrustChange::Wait(waits(2, "a", u64::MAX)),
         TrustChange::Wait(waits(2, "b", u64::MAX)),
         TrustChange::Allow { device: device(3), name: "Cleo".into() },
         TrustChange::Deny { device: device(4), name: "Dan".into() },
-        TrustChange::Decide { device: device(5), verdict },
+        TrustChange::Remove { device: device(5), name: "Ben".into() },
         TrustChange::Join(Invitation::from_bytes([6; 16])),
     ];
     let mut view = TrustView::default();
@@ -197,9 +196,13 @@ fn the_lists_take_so_many_devices_and_refuse_one_more_without_forgetting_any() {
     let name = "\"".repeat(lanlens_model::limits::NAME_BYTES_MAX);
     let fill = |view: &mut TrustView| {
         (1..DEVICES_MAX).for_each(|n| view.allow(numbered(n), &name));
-        for n in 0..VERDICTS_MAX {
-            let verdict = Verdict { name: name.clone(), allow: true, told: Vec::new() };
-            view.apply(&TrustChange::Decide { device: numbered(n), verdict });
+        for n in 0..REMOVALS_MAX {
+            let (device, name) = (numbered(n), name.clone());
+            view.apply(&TrustChange::Remove { device, name });
+            for m in 0..CAMERAS_PER_VIEWER_MAX {
+                let node = NodeId::new(device, &m.to_string());
+                view.apply(&TrustChange::RemovalDone { device, node });
+            }
         }
     };
     store.change(fill).unwrap();

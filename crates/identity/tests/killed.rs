@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lanlens_identity::{Home, Identity, TrustStore, renew_key};
-use lanlens_model::{DeviceId, TrustChange, TrustView, Verdict};
+use lanlens_model::{DeviceId, TrustChange, TrustView};
 
 const HOME_VARIABLE: &str = "LANLENS_IDENTITY_TEST_HOME";
 const FROM_VARIABLE: &str = "LANLENS_IDENTITY_TEST_FROM";
@@ -24,9 +24,7 @@ fn device(n: u32) -> DeviceId {
 fn change(n: u32) -> TrustChange {
     let (device, name) = (device(n / 2 % 64), n.to_string());
     match (n % 2, n / 128 % 2) {
-        (0, _) => {
-            TrustChange::Decide { device, verdict: Verdict { name, allow: true, told: Vec::new() } }
-        }
+        (0, _) => TrustChange::Remove { device, name },
         (_, 0) => TrustChange::Allow { device, name },
         _ => TrustChange::Deny { device, name },
     }

@@ -155,40 +155,38 @@ impl Mesh {
         }
     }
 
-    /// From somebody who says that they own our cameras.
-    pub(crate) fn on_access_decide(
-        &mut self,
-        link: LinkId,
-        node: NodeId,
-        device: DeviceId,
-        name: String,
-        allow: bool,
-    ) {
+    /// Whether a decision comes from an owner of our cameras: anybody else is refused. Whatever it
+    /// changes, the owner is told anew who is here, so that it knows what came of it.
+    pub(crate) fn is_owners(&mut self, link: LinkId, node: NodeId) -> bool {
         if self.config.cameras.is_empty() {
-            return;
+            return false;
         }
         if !self.config.trust.is_owner(node.device(), self.own_device()) {
             let text = "only an owner of this camera decides who may watch";
-            return self.refuse_link(link, ErrorCode::Access, text);
+            self.refuse_link(link, ErrorCode::Access, text);
+            return false;
         }
-        self.decide_here(device, name, allow);
+        if let Some(link) = self.links.open.get_mut(&link) {
+            link.told_people = None;
+        }
+        true
     }
 
-    /// Lets a device watch our cameras, or no longer.
-    pub(crate) fn decide_here(&mut self, device: DeviceId, name: String, allow: bool) {
-        if device == self.own_device() {
-            return;
+    /// Lets a device watch that waits with a code which somebody has compared: one that it shows now.
+    /// It counts only once the store remembers it.
+    pub(crate) fn allow_here(&mut self, device: DeviceId, name: &str, compared: &[Code]) {
+        let Some(place) = self.asking.places.get(&device) else { return };
+        if place.code.is_some_and(|(_, code)| compared.contains(&code)) {
+            let name = if name.is_empty() { place.name.clone() } else { name.to_owned() };
+            self.act(Action::ChangeTrust(TrustChange::Allow { device, name }));
         }
-        if allow {
-            // Only what the store remembers is allowed.
-            return self.act(Action::ChangeTrust(TrustChange::Allow { device, name }));
+    }
+
+    /// Whoever is removed is removed now, whatever becomes of the store.
+    pub(crate) fn remove_here(&mut self, device: DeviceId, name: String) {
+        if device != self.own_device() {
+            self.change_trust(TrustChange::Deny { device, name });
         }
-        // Whoever is removed is removed now, whatever becomes of the store.
-        let change = TrustChange::Deny { device, name };
-        let mut trust = self.config.trust.clone();
-        trust.apply(&change);
-        self.act(Action::ChangeTrust(change));
-        self.on_trust_changed(trust);
     }
 
     pub(crate) fn on_invitation(&mut self, link: LinkId, node: NodeId, proofs: &[Proof]) {

@@ -1,9 +1,10 @@
 //! The first message on a link: who we are, who they are, and which of two links stays.
 
 use lanlens_model::limits::{
-    CAMERAS_MAX, LINKS_PER_DEVICE_MAX, UNKNOWN_LINKS_MAX, UNKNOWN_LINKS_PER_DEVICE_MAX,
+    CAMERAS_MAX, LINKS_PER_DEVICE_MAX, OPEN_LINKS_MAX, UNKNOWN_LINKS_MAX,
+    UNKNOWN_LINKS_PER_DEVICE_MAX,
 };
-use lanlens_model::{Access, DeviceId, NodeId};
+use lanlens_model::{AccessMode, DeviceId, NodeId};
 use lanlens_protocol::{ErrorCode, Greeting, Message, OfferedCamera, VERSION};
 
 use crate::directory::Camera;
@@ -162,15 +163,14 @@ impl Mesh {
         if ours { self.config.node } else { peer }
     }
 
-    /// Whether a link is one too many: of one device, or of those that are of no use here: at a camera, devices that
-    /// may not watch; at a viewer, nodes without a camera. (Links of cameras are bounded as cameras.)
+    /// Whether a link is one too many: of one device, or of those that are of no use here: at a
+    /// camera, devices that nobody has let in; at a viewer, nodes without a camera. (Links of cameras
+    /// are bounded as cameras.)
     fn too_many_strangers(&mut self, id: LinkId, greeting: &Greeting) -> bool {
         let serves = !self.config.cameras.is_empty();
-        let may_not_watch = |device| {
-            matches!(self.access_of(device), Access::Pending | Access::Denied | Access::Invite)
-        };
+        let let_in = |device| device == self.own_device() || self.config.trust.admits(device);
         let is_stranger = |device, has_cameras: bool| match serves {
-            true => may_not_watch(device),
+            true => !let_in(device),
             false => !has_cameras,
         };
         let linked = self.links.open.values().filter_map(|link| Some((link.device, link.node()?)));
@@ -184,8 +184,12 @@ impl Mesh {
             cameras += usize::from(has_cameras);
         }
         let has_cameras = !greeting.cameras.is_empty();
-        let full =
-            strangers >= UNKNOWN_LINKS_MAX || strangers_of_device >= UNKNOWN_LINKS_PER_DEVICE_MAX;
+        let (strangers_max, of_device_max) = match serves && self.config.access == AccessMode::Open
+        {
+            true => (OPEN_LINKS_MAX, LINKS_PER_DEVICE_MAX),
+            false => (UNKNOWN_LINKS_MAX, UNKNOWN_LINKS_PER_DEVICE_MAX),
+        };
+        let full = strangers >= strangers_max || strangers_of_device >= of_device_max;
         of_device >= LINKS_PER_DEVICE_MAX
             || (is_stranger(greeting.device, has_cameras) && full)
             || (has_cameras && cameras >= CAMERAS_MAX && !self.make_room_to_link(id))

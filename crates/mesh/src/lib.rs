@@ -92,6 +92,8 @@ pub struct Mesh {
     asking: Asking,
     owning: Owning,
     copies: Copies,
+    /// When which device agreed on a code with us.
+    drawn: VecDeque<(Instant, DeviceId)>,
     actions: VecDeque<Action>,
     changed: bool,
     stopped: bool,
@@ -113,6 +115,7 @@ impl Mesh {
             asking: Asking::default(),
             owning: Owning::default(),
             copies: Copies::default(),
+            drawn: VecDeque::new(),
             actions: VecDeque::new(),
             changed: true,
             stopped: false,
@@ -164,7 +167,8 @@ impl Mesh {
             Command::SetLayer(camera, layer) => self.on_set_layer(camera, layer),
             Command::SetVisible(camera, visible) => self.on_set_visible(camera, visible),
             Command::Refresh => self.on_refresh(),
-            Command::Decide { device, name, allow } => self.on_decide(device, name, allow),
+            Command::Allow { device, name, codes } => self.on_allow(device, &name, &codes),
+            Command::Remove { device, name } => self.on_remove(device, &name),
             Command::DismissNews => self.change_trust(TrustChange::DismissNews),
             Command::Join(invitation) => self.change_trust(TrustChange::Join(invitation)),
             Command::AddPeer(address) => self.on_add_peer(address),
@@ -245,7 +249,7 @@ impl Mesh {
         self.watch_what_is_due();
         self.ask_for_leave();
         self.tell_owners();
-        self.decide_again();
+        self.remove_again();
     }
 
     fn act(&mut self, action: Action) {

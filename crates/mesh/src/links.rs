@@ -233,8 +233,15 @@ impl Mesh {
             Message::Watchers { waiting, watching } => {
                 self.on_watchers(node, People { waiting, watching });
             }
-            Message::AccessDecide { device, name, allow } => {
-                self.on_access_decide(id, node, device, name, allow);
+            Message::AccessAllow { device, name, code } => {
+                if self.is_owners(id, node) {
+                    self.allow_here(device, &name, &[code]);
+                }
+            }
+            Message::AccessDeny { device, name } => {
+                if self.is_owners(id, node) {
+                    self.remove_here(device, name);
+                }
             }
             Message::Answer { session, sdp } => self.on_answer(node, session, sdp),
             Message::Candidate { session, candidate } => {

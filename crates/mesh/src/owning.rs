@@ -1,13 +1,14 @@
 //! Owners: what a camera tells them, and what their viewer does for them.
 //!
 //! A camera tells every viewer of an owner who waits and who watches; to be told is how a viewer
-//! knows that it owns the camera. What its user decides about a device holds for all cameras that it
-//! owns: for those linked now at once, for others as soon as the device shows up there.
+//! knows that it owns the camera. It believes no camera about another one: whom its user allows is let
+//! in where it waits with a code that was compared, and whom its user removes is removed everywhere,
+//! also where the camera is off, as soon as the device shows up there.
 
 use std::time::{Duration, Instant};
 
 use lanlens_model::limits::TOLD_WATCHERS_MAX;
-use lanlens_model::{Access, DeviceId, NodeId, RequestView, Role, TrustChange, Verdict};
+use lanlens_model::{Access, Code, DeviceId, NodeId, RequestView, Role, TrustChange};
 use lanlens_protocol::{Message, WaitingDevice, WatchingDevice};
 
 use crate::io::LinkId;
@@ -21,6 +22,13 @@ const TELL_EVERY: Duration = Duration::from_millis(250);
 pub(crate) struct People {
     pub(crate) waiting: Vec<WaitingDevice>,
     pub(crate) watching: Vec<WatchingDevice>,
+}
+
+impl People {
+    fn lists(&self, device: DeviceId) -> bool {
+        self.waiting.iter().any(|waiting| waiting.device == device)
+            || self.watching.iter().any(|watching| watching.device == device)
+    }
 }
 
 #[derive(Default)]
@@ -88,62 +96,88 @@ impl Mesh {
     pub(crate) fn on_watchers(&mut self, id: NodeId, mut people: People) {
         people.watching.retain(|watching| watching.camera.device() == id.device());
         let Some(node) = self.directory.nodes.get_mut(&id) else { return };
-        if node.access == Some(Access::Granted) {
-            node.people = Some(people);
-            node.decided.clear();
-            self.changed = true;
+        if node.access != Some(Access::Granted) {
+            return;
+        }
+        let told = std::mem::take(&mut node.decided);
+        let done: Vec<DeviceId> =
+            told.into_iter().filter(|device| !people.lists(*device)).collect();
+        node.people = Some(people);
+        self.changed = true;
+        for device in done {
+            if self.config.trust.removed.contains_key(&device) {
+                self.change_trust(TrustChange::RemovalDone { device, node: id });
+            }
         }
     }
 
-    /// Tells owned cameras what was decided before about who shows up there: each camera once, since
+    /// Removes at owned cameras whoever was removed before and shows up there: once at each, since
     /// what is decided there later is newer.
-    pub(crate) fn decide_again(&mut self) {
-        let verdicts = &self.config.trust.verdicts;
-        if verdicts.is_empty() {
+    pub(crate) fn remove_again(&mut self) {
+        let removed = &self.config.trust.removed;
+        if removed.is_empty() {
             return;
         }
-        let mut decisions = Vec::new();
+        let mut removals = Vec::new();
         for (id, node) in &mut self.directory.nodes {
             let Some(people) = &node.people else { continue };
-            let waiting = people.waiting.iter().map(|waiting| (waiting.device, true));
-            let watching = people.watching.iter().map(|watching| (watching.device, false));
-            for (device, waits) in waiting.chain(watching) {
-                let Some(verdict) = verdicts.get(&device) else { continue };
-                let news = !verdict.told.contains(id) && node.decided.insert(device);
-                if news && (waits || !verdict.allow) {
-                    decisions.push((*id, device, verdict.clone()));
+            let there = removed
+                .iter()
+                .filter(|(device, removal)| people.lists(**device) && !removal.told.contains(id));
+            for (device, removal) in there {
+                if node.decided.insert(*device) {
+                    removals.push((*id, *device, removal.name.clone()));
                 }
             }
         }
-        for (node, device, Verdict { name, allow, .. }) in decisions {
-            self.change_trust(TrustChange::Told { device, node });
-            self.send_to(node, Message::AccessDecide { device, name, allow });
+        for (node, device, name) in removals {
+            self.send_to(node, Message::AccessDeny { device, name });
         }
     }
 
-    /// A person has decided about a device.
-    pub(crate) fn on_decide(&mut self, device: DeviceId, name: String, allow: bool) {
+    /// A person has compared codes and lets a device watch, where it waits with one of them. A
+    /// camera that lies about who waits gains nothing: elsewhere it was not the code there.
+    pub(crate) fn on_allow(&mut self, device: DeviceId, name: &str, codes: &[Code]) {
         if device == self.own_device() {
             return;
         }
-        let owned: Vec<NodeId> = self
-            .directory
-            .nodes
-            .iter_mut()
-            .filter(|(_, node)| node.people.is_some())
-            .map(|(id, node)| {
+        if self.config.trust.removed.contains_key(&device) {
+            self.change_trust(TrustChange::TakeBackRemoval { device });
+        }
+        self.allow_here(device, name, codes);
+        let mut waits = Vec::new();
+        for (id, node) in &mut self.directory.nodes {
+            let waiting = node.people.iter().flat_map(|people| &people.waiting);
+            let compared =
+                waiting.filter(|w| w.device == device && codes.contains(&w.code)).map(|w| w.code);
+            for code in compared.collect::<Vec<_>>() {
                 node.decided.insert(device);
-                *id
-            })
-            .collect();
-        let verdict = Verdict { name: name.clone(), allow, told: owned.clone() };
-        self.change_trust(TrustChange::Decide { device, verdict });
+                waits.push((*id, code));
+            }
+        }
+        for (node, code) in waits {
+            let name = name.to_owned();
+            self.send_to(node, Message::AccessAllow { device, name, code });
+        }
+        self.changed = true;
+    }
+
+    /// A person refuses a device, or removes it, at every camera that is ours.
+    pub(crate) fn on_remove(&mut self, device: DeviceId, name: &str) {
+        if device == self.own_device() {
+            return;
+        }
+        self.change_trust(TrustChange::Remove { device, name: name.to_owned() });
         if !self.config.cameras.is_empty() {
-            self.decide_here(device, name.clone(), allow);
+            self.remove_here(device, name.to_owned());
+        }
+        let mut owned = Vec::new();
+        for (id, node) in self.directory.nodes.iter_mut().filter(|(_, n)| n.people.is_some()) {
+            node.decided.insert(device);
+            owned.push(*id);
         }
         for node in owned {
-            let name = name.clone();
-            self.send_to(node, Message::AccessDecide { device, name, allow });
+            self.send_to(node, Message::AccessDeny { device, name: name.to_owned() });
         }
         self.changed = true;
     }

@@ -5,7 +5,8 @@
 
 use std::time::{Duration, Instant};
 
-use lanlens_model::{Access, CameraId, Code, Event, NodeId, RequestEnd, TileState};
+use lanlens_model::limits::{CODES_PER_VIEWER_MAX, WAITING_CODES_MAX, WAITING_TIME};
+use lanlens_model::{Access, CameraId, Code, DeviceId, Event, NodeId, RequestEnd, TileState};
 use lanlens_protocol::{Commitment, ErrorCode, Message, Nonce, Proof, code};
 
 use crate::io::LinkId;
@@ -19,6 +20,8 @@ const ASK_AGAIN: Duration = Duration::from_secs(20);
 pub(crate) struct Request {
     /// The link on which it was asked, or invitations were shown.
     asked: Option<LinkId>,
+    /// It was asked, and may bind itself to a nonce, once.
+    awaited: bool,
     /// The camera is bound to its nonce, and has ours.
     bound: Option<(Commitment, Nonce)>,
     code: Option<Code>,
@@ -74,7 +77,7 @@ impl Mesh {
             }
             let message = match node.access {
                 Some(Access::Pending) => {
-                    request.bound = None;
+                    (request.bound, request.awaited) = (None, true);
                     Some(Message::AccessRequest { again: request.code.is_some() })
                 }
                 Some(Access::Invite) if has_invitations => None,
@@ -119,14 +122,28 @@ impl Mesh {
 
     pub(crate) fn on_access_commit(&mut self, link: LinkId, id: NodeId, commitment: Commitment) {
         let nonce = self.secret.nonce();
+        let may_draw = self.may_draw_code(id.device());
         let Some(node) = self.directory.nodes.get_mut(&id) else { return };
-        // Only to what we asked: a camera cannot make us draw codes.
+        // One for each time that we asked: a camera cannot make us draw codes until one fits.
         let asked = node.request.asked == Some(link) && node.access == Some(Access::Pending);
-        if !asked || node.request.bound.is_some() {
+        if !asked || !std::mem::take(&mut node.request.awaited) {
             return;
         }
+        if !may_draw {
+            return self.on_access_ended(id, RequestEnd::TooOften);
+        }
         node.request.bound = Some((commitment, nonce));
+        self.drawn.push_back((self.now, id.device()));
         self.act(Action::Send { link, message: Message::AccessNonce { nonce } });
+    }
+
+    /// Whether another code may be agreed on with a device: each is a guess for whoever stands in
+    /// between, whatever the number of cameras that it pretends to be.
+    fn may_draw_code(&mut self, device: DeviceId) -> bool {
+        let now = self.now;
+        self.drawn.retain(|(at, _)| now < *at + WAITING_TIME);
+        let of_device = self.drawn.iter().filter(|(_, of)| *of == device).count();
+        self.drawn.len() < CODES_PER_VIEWER_MAX && of_device < WAITING_CODES_MAX as usize
     }
 
     pub(crate) fn on_access_reveal(&mut self, link: LinkId, id: NodeId, theirs: &Nonce) {

@@ -11,7 +11,7 @@ use lanlens_model::limits::{
     CODE_TIMEOUT, WAITING_CODES_MAX, WAITING_MAX, WAITING_TIME, WRONG_INVITATIONS_FREE,
 };
 use lanlens_model::{
-    Access, AccessMode, Code, DeviceId, Event, Invitation, RequestEnd, TrustChange,
+    Access, AccessMode, Code, Command, DeviceId, Event, Invitation, RequestEnd, TrustChange,
 };
 use lanlens_protocol::{ErrorCode, Message, Nonce, Proof, code};
 
@@ -163,18 +163,20 @@ fn an_owner_allows_and_removes_and_nobody_else_does() {
     let (bob, eve) = (device("bob"), device("eve"));
     let owner = rig.dial_in(device("owner"), "x").unwrap();
     let (bobs, eves) = (rig.dial_in(bob, "x").unwrap(), rig.dial_in(eve, "x").unwrap());
-    ask(&mut rig, bobs, bob, false);
-    let decide = |device, allow| Message::AccessDecide { device, name: "Bob".into(), allow };
-    let actions = rig.say(eves, decide(eve, true));
+    let Asked::Code(code) = ask(&mut rig, bobs, bob, false) else { panic!("a code") };
+    let Asked::Code(eves_code) = ask(&mut rig, eves, eve, false) else { panic!("a code") };
+    let allow = |device, code| Message::AccessAllow { device, name: "Bob".into(), code };
+    let actions = rig.say(eves, allow(eve, eves_code));
     assert_eq!(refusal(&actions).map(|(code, _)| code), Some(ErrorCode::Access));
     assert!(!rig.trust.watchers.contains_key(&eve));
 
-    let actions = rig.say(owner, decide(bob, true));
+    let actions = rig.say(owner, allow(bob, code));
     assert_eq!(told_access(&actions, bobs), Some(Access::Granted));
     assert!(actions.contains(&Action::StopWaiting { device: bob }));
     assert_eq!(rig.trust.watchers[&bob], "Bob");
     rig.offer(bobs, 1);
-    let actions = rig.say(owner, decide(bob, false));
+    let deny = Message::AccessDeny { device: bob, name: String::new() };
+    let actions = rig.say(owner, deny);
     let closed = actions.iter().position(|a| matches!(a, Action::CloseSession { .. }));
     assert!(closed.is_some(), "the picture stops: {actions:?}");
     assert_eq!(told_access(&actions, bobs), Some(Access::Denied));
@@ -184,25 +186,43 @@ fn an_owner_allows_and_removes_and_nobody_else_does() {
 }
 
 #[test]
+fn only_the_code_that_was_compared_lets_a_device_in() {
+    let mut rig = Rig::new(AccessMode::Ask);
+    let bob = device("bob");
+    let owner = rig.dial_in(device("owner"), "x").unwrap();
+    let bobs = rig.dial_in(bob, "x").unwrap();
+    let Asked::Code(old) = ask(&mut rig, bobs, bob, false) else { panic!("a code") };
+    let Asked::Code(new) = ask(&mut rig, bobs, bob, false) else { panic!("a code") };
+    let allow = |code| Message::AccessAllow { device: bob, name: String::new(), code };
+    rig.say(owner, allow(old));
+    assert!(rig.trust.watchers.is_empty(), "it shows another one meanwhile");
+    let stranger = Message::AccessAllow { device: device("eve"), name: String::new(), code: new };
+    rig.say(owner, stranger);
+    assert!(rig.trust.watchers.is_empty(), "it is another device that shows it");
+    rig.say(owner, allow(new));
+    assert!(rig.trust.watchers.contains_key(&bob));
+}
+
+#[test]
 fn a_removal_holds_before_the_store_has_answered_and_a_permission_does_not() {
     let mut rig = Rig::new(AccessMode::Ask);
     let bob = device("bob");
-    rig.mesh.handle_command(
-        lanlens_model::Command::Decide { device: bob, name: String::new(), allow: true },
-        rig.now,
-    );
-    // The store does not answer.
-    while rig.mesh.poll_action().is_some() {}
     let bobs = rig.dial_in(bob, "x").unwrap();
+    let Asked::Code(code) = ask(&mut rig, bobs, bob, false) else { panic!("a code") };
+    let allow = Command::Allow { device: bob, name: String::new(), codes: vec![code] };
+    rig.mesh.handle_command(allow, rig.now);
+    // The store does not answer.
+    let mut asked_store = false;
+    while let Some(action) = rig.mesh.poll_action() {
+        asked_store |= matches!(action, Action::ChangeTrust(TrustChange::Allow { .. }));
+    }
+    assert!(asked_store);
     assert!(!rig.offer(bobs, 1).iter().any(|a| matches!(a, Action::OpenPublisher { .. })));
     rig.trust.apply(&TrustChange::Allow { device: bob, name: String::new() });
     rig.mesh.handle_trust(TrustInput::Changed(rig.trust.clone()), rig.now);
     assert!(rig.offer(bobs, 1).iter().any(|a| matches!(a, Action::OpenPublisher { .. })));
     // Nobody carries out what the mesh wants of the store now.
-    rig.mesh.handle_command(
-        lanlens_model::Command::Decide { device: bob, name: String::new(), allow: false },
-        rig.now,
-    );
+    rig.mesh.handle_command(Command::Remove { device: bob, name: String::new() }, rig.now);
     let mut actions = std::iter::from_fn(|| rig.mesh.poll_action());
     assert!(actions.any(|action| matches!(action, Action::CloseSession { .. })));
 }

@@ -10,13 +10,14 @@ use std::time::{Duration, Instant};
 use common::{Rig, channel, device, greeting, refusal};
 use lanlens_mesh::{Action, Config, DialFailure, LinkId, LinkInput, Mesh};
 use lanlens_model::limits::{
-    CAMERAS_MAX, CAMERAS_PER_VIEWER_MAX, NODES_MAX, OFFER_BURST_MAX, OFFER_INTERVAL,
+    CAMERAS_MAX, CAMERAS_PER_VIEWER_MAX, CODES_PER_VIEWER_MAX, NODES_MAX, OFFER_BURST_MAX,
+    OFFER_INTERVAL, WAITING_CODES_MAX, WAITING_TIME,
 };
 use lanlens_model::{
     Access, AccessMode, CameraId, Command, DeviceId, Epoch, NodeId, Role, RunId, Selection,
     TrustView,
 };
-use lanlens_protocol::{DiscoveryEvent, Greeting, Message, OfferedCamera, Secret, Txt};
+use lanlens_protocol::{DiscoveryEvent, Greeting, Message, Nonce, OfferedCamera, Secret, Txt};
 
 /// A viewer that watches everything.
 struct Viewer {
@@ -80,6 +81,13 @@ impl Viewer {
 
     /// A camera's node dials in and lets everybody watch.
     fn camera(&mut self, ip: [u8; 4], device: DeviceId) -> CameraId {
+        self.greeted(ip, device, Access::Granted);
+        self.drain();
+        CameraId::new(device, "pattern")
+    }
+
+    /// A camera's node dials in and says what may be done with its camera.
+    fn greeted(&mut self, ip: [u8; 4], device: DeviceId, access: Access) -> LinkId {
         self.links += 1;
         let (link, id) = (LinkId(self.links), CameraId::new(device, "pattern"));
         let remote = SocketAddr::from((ip, 40_000));
@@ -88,13 +96,25 @@ impl Viewer {
         let hello = Greeting {
             role: Role::Camera,
             cameras: vec![OfferedCamera { id, name: "Door".into() }],
-            access: Some(Access::Granted),
+            access: Some(access),
             ..greeting(device, "x")
         };
-        self.mesh
-            .handle_link(LinkInput::Message { link, message: Message::Hello(hello) }, self.now);
-        self.drain();
-        id
+        self.say(link, Message::Hello(hello));
+        link
+    }
+
+    fn say(&mut self, link: LinkId, message: Message) {
+        self.mesh.handle_link(LinkInput::Message { link, message }, self.now);
+    }
+
+    /// A camera tries to agree on a code; whether the viewer took part.
+    fn draws_a_code(&mut self, link: LinkId) -> bool {
+        let nonce = Nonce::from_bytes([3; 32]);
+        self.say(link, Message::AccessCommit { commitment: nonce.commitment() });
+        let actions: Vec<Action> = std::iter::from_fn(|| self.mesh.poll_action()).collect();
+        self.say(link, Message::AccessReveal { nonce });
+        let answer = |a: &Action| matches!(a, Action::Send { message: Message::AccessNonce { .. }, link: to } if *to == link);
+        actions.iter().any(answer)
     }
 
     /// Somebody announces a camera that nobody can reach.
@@ -175,4 +195,37 @@ fn a_device_begins_only_so_many_sessions_in_a_short_time() {
     assert!(rig.offer(bobs, 1).iter().any(|a| matches!(a, Action::OpenPublisher { .. })));
     rig.wait(OFFER_INTERVAL);
     assert!(rig.offer(eves, 1000).iter().any(|a| matches!(a, Action::OpenPublisher { .. })));
+}
+
+#[test]
+fn a_camera_draws_one_code_for_each_request_and_only_a_few_in_all() {
+    let mut viewer = Viewer::new();
+    let eve = device("eve");
+    let link = viewer.greeted([10, 0, 0, 66], eve, Access::Pending);
+    assert!(viewer.draws_a_code(link));
+    assert!((0..1000).all(|_| !viewer.draws_a_code(link)), "again on the same link");
+    for n in 1..WAITING_CODES_MAX + 5 {
+        let end = lanlens_mesh::LinkEnd::Lost(String::new());
+        let last = LinkId(viewer.links);
+        viewer.mesh.handle_link(LinkInput::Closed { link: last, end }, viewer.now);
+        let link = viewer.greeted([10, 0, 0, 66], eve, Access::Pending);
+        assert_eq!(viewer.draws_a_code(link), n < WAITING_CODES_MAX, "link {n}");
+    }
+    viewer.wait(WAITING_TIME);
+    viewer.mesh.handle_command(Command::Refresh, viewer.now);
+    viewer.drain();
+    assert!(viewer.draws_a_code(LinkId(viewer.links)), "ten minutes later");
+}
+
+#[test]
+fn however_many_cameras_somebody_pretends_to_be_a_viewer_draws_only_so_many_codes() {
+    let mut viewer = Viewer::new();
+    let drawn = (0..CODES_PER_VIEWER_MAX + 20)
+        .filter(|n| {
+            let eve = device(&format!("eve {n}"));
+            let link = viewer.greeted([10, 0, 0, 66], eve, Access::Pending);
+            viewer.draws_a_code(link)
+        })
+        .count();
+    assert_eq!(drawn, CODES_PER_VIEWER_MAX);
 }

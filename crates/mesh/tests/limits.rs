@@ -10,7 +10,7 @@ use std::time::Instant;
 use common::{Rig, channel, device, greeting, refusal};
 use lanlens_mesh::{Action, Config, DialFailure, DialId, LinkId, LinkInput, Mesh};
 use lanlens_model::limits::{
-    CAMERAS_PER_NODE_MAX, DIALS_MAX, LINKS_PER_DEVICE_MAX, UNKNOWN_LINKS_MAX,
+    CAMERAS_PER_NODE_MAX, DIALS_MAX, LINKS_PER_DEVICE_MAX, OPEN_LINKS_MAX, UNKNOWN_LINKS_MAX,
     UNKNOWN_LINKS_PER_DEVICE_MAX, VIEWERS_PER_CAMERA_MAX,
 };
 use lanlens_model::{
@@ -154,4 +154,22 @@ fn a_message_before_the_greeting_or_a_second_greeting_ends_that_link_only() {
     assert_eq!(refusal(&actions).map(|(code, _)| code), Some(ErrorCode::Order));
     assert!(actions.contains(&Action::CloseLink { link: early }));
     assert!(!actions.contains(&Action::CloseLink { link: good }));
+}
+
+#[test]
+fn strangers_hold_only_so_many_links_and_never_keep_the_owner_out() {
+    for (access, max) in [(AccessMode::Ask, UNKNOWN_LINKS_MAX), (AccessMode::Open, OPEN_LINKS_MAX)]
+    {
+        let mut rig = Rig::new(access);
+        for n in 0..=max {
+            let linked = rig.dial_in(device(&n.to_string()), "x");
+            assert_eq!(linked.is_ok(), n < max, "{access:?}, device {n}: {linked:?}");
+        }
+        assert!(rig.dial_in(device("owner"), "x").is_ok());
+    }
+    // A camera that nobody owns yet has no owner to make room for, and still its limit.
+    let mut rig = Rig::unclaimed();
+    for n in 0..=UNKNOWN_LINKS_MAX {
+        assert_eq!(rig.dial_in(device(&n.to_string()), "x").is_ok(), n < UNKNOWN_LINKS_MAX);
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::{CameraId, DeviceId, Invitation, Layer};
+use crate::{CameraId, Code, DeviceId, Invitation, Layer};
 
 /// Which cameras this node wants to see.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -27,15 +27,22 @@ pub enum Command {
     SetVisible(CameraId, bool),
     /// Browse anew and dial everything that is not connected now, without waiting.
     Refresh,
-    /// Let a device watch every camera that this device owns, or remove it from all of them; for
-    /// now and for later.
-    Decide {
+    /// Let a device watch where it waits with one of these codes: those that somebody has just
+    /// compared. Elsewhere nothing was compared, so nothing is allowed.
+    Allow {
         /// Which device.
         device: DeviceId,
         /// Its name, to be remembered with the decision.
         name: String,
-        /// Whether it may watch.
-        allow: bool,
+        /// The codes that were on the screen.
+        codes: Vec<Code>,
+    },
+    /// Refuse a device, or remove it, at every camera that this device owns; for now and for later.
+    Remove {
+        /// Which device.
+        device: DeviceId,
+        /// Its name, to be remembered with the decision.
+        name: String,
     },
     /// The notice of who claimed this home's cameras has been read.
     DismissNews,

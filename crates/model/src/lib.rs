@@ -28,4 +28,4 @@ pub use snapshot::{
     CameraView, DeviceView, LocalCamera, RequestView, Snapshot, TileState, WatcherView,
 };
 pub use stats::{CameraStats, LayerStats, Percentiles, StreamStats};
-pub use trust::{ClaimNews, TrustChange, TrustView, Verdict, Waiting};
+pub use trust::{ClaimNews, Removal, TrustChange, TrustView, Waiting};

@@ -36,8 +36,10 @@ pub const PING_INTERVAL: Duration = Duration::from_secs(1);
 pub const PING_TIMEOUT: Duration = Duration::from_millis(2500);
 /// Messages waiting to be written to one link; a full queue closes the link.
 pub const LINK_QUEUE_MAX: usize = 256;
-/// Links of devices that own or may watch nothing here.
+/// Links of devices that nobody has let in here.
 pub const UNKNOWN_LINKS_MAX: usize = 16;
+/// The same at a camera that is open to everyone.
+pub const OPEN_LINKS_MAX: usize = 64;
 
 // SDP and ICE.
 
@@ -86,8 +88,12 @@ pub const WAITING_MAX: usize = 8;
 /// How long each of them waits for an answer. Its place is taken that long even if it goes away, so
 /// that nobody can try codes one after the other.
 pub const WAITING_TIME: Duration = Duration::from_secs(600);
-/// Codes that one device may agree on while it waits.
+/// Codes that one device may agree on while it waits; and that a viewer agrees on with one device,
+/// however many cameras that pretends to be, in [`WAITING_TIME`].
 pub const WAITING_CODES_MAX: u32 = 3;
+/// Codes that a viewer agrees on with all cameras in [`WAITING_TIME`]: one for each that it can
+/// watch. Each is one guess for somebody in between.
+pub const CODES_PER_VIEWER_MAX: usize = 64;
 /// A device that asked has to agree on its code within this, or its place is free again.
 pub const CODE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Invitations to the cameras of others that a home keeps, and shows one camera.
@@ -96,8 +102,8 @@ pub const INVITATIONS_MAX: usize = 8;
 pub const WRONG_INVITATIONS_FREE: u32 = 5;
 /// The longest such wait; it doubles from one second on.
 pub const WRONG_INVITATION_DELAY_MAX: Duration = Duration::from_secs(300);
-/// Decisions about devices that a viewer keeps for the cameras it owns.
-pub const VERDICTS_MAX: usize = 1024;
+/// Removed devices that a viewer keeps in mind for cameras that are off.
+pub const REMOVALS_MAX: usize = 1024;
 /// People watching that a camera tells its owner of in one message.
 pub const TOLD_WATCHERS_MAX: usize = 64;
 /// Sessions that one device may begin at once; each costs a peer connection.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{CAMERAS_PER_VIEWER_MAX, INVITATIONS_MAX, VERDICTS_MAX};
+use crate::limits::{CAMERAS_PER_VIEWER_MAX, INVITATIONS_MAX, REMOVALS_MAX};
 use crate::{Access, AccessMode, Code, DeviceId, Invitation, NodeId};
 
 /// The devices that a home has made up its mind about, each with the name it had then (for
@@ -35,9 +35,9 @@ pub struct TrustView {
     /// Invitations to the cameras of others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub joined: Vec<Invitation>,
-    /// What people at this home's viewer decided about devices, for every camera that it owns.
+    /// Devices that people at this home's viewer removed from every camera that it owns.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub verdicts: BTreeMap<DeviceId, Verdict>,
+    pub removed: BTreeMap<DeviceId, Removal>,
     /// The lists cannot be read: nobody but the own device may watch until they can.
     #[serde(skip)]
     pub sealed: bool,
@@ -71,14 +71,12 @@ pub struct Waiting {
     pub until_s: u64,
 }
 
-/// What somebody decided about a device.
+/// Somebody removed a device from every camera that this home owns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Verdict {
+pub struct Removal {
     /// Its name then, unverified.
     pub name: String,
-    /// Whether it may watch.
-    pub allow: bool,
-    /// Camera nodes that were told. What is decided there later is newer, and holds.
+    /// Camera nodes where it is done. What is decided there later is newer, and holds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub told: Vec<NodeId>,
 }
@@ -109,19 +107,24 @@ pub enum TrustChange {
         /// Where.
         node: NodeId,
     },
-    /// A decision for every camera that this home owns, wherever it is.
-    Decide {
-        /// About whom.
+    /// Is removed from every camera that this home owns, wherever it is.
+    Remove {
+        /// Who.
         device: DeviceId,
-        /// What.
-        verdict: Verdict,
+        /// Its name.
+        name: String,
     },
-    /// A camera's node was told of a decision.
-    Told {
-        /// About whom.
+    /// A camera's node has removed it.
+    RemovalDone {
+        /// Who.
         device: DeviceId,
         /// Which.
         node: NodeId,
+    },
+    /// Is not to be removed any longer where that was not done yet.
+    TakeBackRemoval {
+        /// Who.
+        device: DeviceId,
     },
     /// Somebody has seen who claimed the cameras.
     DismissNews,
@@ -190,20 +193,24 @@ impl TrustView {
                 self.waiting.push(waiting.clone());
             }
             TrustChange::StopWaiting { device, node } => self.stop_waiting(*device, *node),
-            TrustChange::Decide { device, verdict } => {
-                // Old decisions stay: a full list takes no new ones, and those are asked again.
-                if self.verdicts.len() < VERDICTS_MAX || self.verdicts.contains_key(device) {
-                    self.verdicts.insert(*device, verdict.clone());
+            TrustChange::Remove { device, name } => {
+                // Old removals stay: a full list takes no new ones.
+                if self.removed.len() < REMOVALS_MAX || self.removed.contains_key(device) {
+                    let removal = Removal { name: name.clone(), told: Vec::new() };
+                    self.removed.insert(*device, removal);
                 }
             }
-            TrustChange::Told { device, node } => {
-                if let Some(verdict) = self.verdicts.get_mut(device)
-                    && !verdict.told.contains(node)
+            TrustChange::RemovalDone { device, node } => {
+                if let Some(removal) = self.removed.get_mut(device)
+                    && !removal.told.contains(node)
                 {
-                    verdict.told.push(*node);
-                    let over = verdict.told.len().saturating_sub(CAMERAS_PER_VIEWER_MAX);
-                    verdict.told.drain(..over);
+                    removal.told.push(*node);
+                    let over = removal.told.len().saturating_sub(CAMERAS_PER_VIEWER_MAX);
+                    removal.told.drain(..over);
                 }
+            }
+            TrustChange::TakeBackRemoval { device } => {
+                self.removed.remove(device);
             }
             TrustChange::DismissNews => self.news = None,
             TrustChange::Join(invitation) => {
@@ -226,15 +233,21 @@ impl TrustView {
         }
     }
 
+    /// Makes `device` an owner, beside those there are.
+    pub fn make_owner(&mut self, device: DeviceId, name: &str) {
+        self.allow(device, name);
+        if let Some(name) = self.watchers.remove(&device) {
+            self.owners.insert(device, name);
+        }
+        self.claimed = true;
+    }
+
     /// Refuses `device`, and removes it where it was allowed. The cameras stay claimed.
     pub fn deny(&mut self, device: DeviceId, name: &str) {
         let known = self.owners.remove(&device).or_else(|| self.watchers.remove(&device));
         self.waiting.retain(|waiting| waiting.device != device);
         let known = known.or_else(|| self.denied.remove(&device).filter(|_| name.is_empty()));
         self.denied.insert(device, known.unwrap_or_else(|| name.to_owned()));
-        if self.news.as_ref().is_some_and(|news| news.device == device) {
-            self.news = None;
-        }
     }
 
     fn stop_waiting(&mut self, device: DeviceId, node: NodeId) {
@@ -299,7 +312,7 @@ mod tests {
         view.claim(device("ann"), "Ann", 5);
         view.deny(device("ann"), "");
         assert_eq!(view.denied[&device("ann")], "Ann");
-        assert_eq!(view.news, None);
+        assert!(view.news.is_some(), "whoever claimed cannot hide it by leaving");
         assert_eq!(ask(&view, "ann"), Access::Denied);
         assert_eq!(ask(&view, "bob"), Access::Pending);
         assert!(!view.claim(device("bob"), "Bob", 6));
@@ -359,14 +372,18 @@ mod tests {
         }
         assert_eq!(view.joined.len(), INVITATIONS_MAX);
         assert_eq!(view.joined[0], Invitation::from_bytes([1; 16]));
-        let verdict = Verdict { name: String::new(), allow: true, told: Vec::new() };
-        for n in 0..=VERDICTS_MAX {
+        for n in 0..=REMOVALS_MAX {
             let device = device(&n.to_string());
-            view.apply(&TrustChange::Decide { device, verdict: verdict.clone() });
+            view.apply(&TrustChange::Remove { device, name: String::new() });
         }
-        assert_eq!(view.verdicts.len(), VERDICTS_MAX);
-        let changed = Verdict { name: String::new(), allow: false, told: Vec::new() };
-        view.apply(&TrustChange::Decide { device: device("0"), verdict: changed.clone() });
-        assert_eq!(view.verdicts[&device("0")], changed);
+        assert_eq!(view.removed.len(), REMOVALS_MAX);
+        let first = device("0");
+        for n in 0..=CAMERAS_PER_VIEWER_MAX {
+            let node = NodeId::new(first, &n.to_string());
+            view.apply(&TrustChange::RemovalDone { device: first, node });
+        }
+        assert_eq!(view.removed[&first].told.len(), CAMERAS_PER_VIEWER_MAX);
+        view.apply(&TrustChange::Remove { device: first, name: "again".into() });
+        assert!(view.removed[&first].told.is_empty());
     }
 }

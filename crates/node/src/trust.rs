@@ -158,11 +158,12 @@ impl<F: Fn(TrustOutput)> Thread<F> {
                         "the removal holds only while this program runs"
                     }
                     TrustChange::Allow { .. } => "nobody was let in",
-                    TrustChange::Decide { .. } => "the decision is not kept for later",
+                    TrustChange::Remove { .. } => "cameras that are off do not learn of the removal",
                     TrustChange::Join(_) => "the invitation is not kept for later",
                     TrustChange::Wait(_) => "`lanlens trust` does not show who waits",
                     TrustChange::StopWaiting { .. }
-                    | TrustChange::Told { .. }
+                    | TrustChange::RemovalDone { .. }
+                    | TrustChange::TakeBackRemoval { .. }
                     | TrustChange::DismissNews => "the change was not kept",
                 };
                 self.tell(format!("{what}: {error}"));

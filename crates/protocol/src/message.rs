@@ -153,15 +153,23 @@ pub enum Message {
         /// Devices that watch.
         watching: Vec<WatchingDevice>,
     },
-    /// From an owner: who may watch.
-    AccessDecide {
-        /// About whom.
+    /// From an owner: this device may watch, if it still waits with this code.
+    AccessAllow {
+        /// Who.
         device: DeviceId,
         /// Its name, to be remembered with the decision.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         name: String,
-        /// Whether it may.
-        allow: bool,
+        /// What somebody has compared.
+        code: Code,
+    },
+    /// From an owner: this device may not watch, and no longer.
+    AccessDeny {
+        /// Who.
+        device: DeviceId,
+        /// Its name, to be remembered with the decision.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        name: String,
     },
     /// The watching side wants a camera (receive-only SDP offer, RFC 8829).
     Offer {
@@ -327,7 +335,9 @@ impl Message {
                 waiting.iter_mut().for_each(|device| device.name = clean_name(&device.name));
                 watching.iter_mut().for_each(|device| device.name = clean_name(&device.name));
             }
-            Message::AccessDecide { name, .. } => *name = clean_name(name),
+            Message::AccessAllow { name, .. } | Message::AccessDeny { name, .. } => {
+                *name = clean_name(name);
+            }
             Message::Error { text, .. } => *text = clean_text(text, 300),
             _ => {}
         }

@@ -45,7 +45,10 @@ fn clean(raw: &str, max: usize, size: fn(char) -> usize) -> String {
         {
             let between = waiting.take().filter(|between| *between == ' ' || joins(c));
             let needed = between.map_or(0, size) + size(c);
-            if needed > left {
+            // A style that stays for its keycap's sake must not be parted from it by the cut.
+            let styles_a_key = c == EMOJI_STYLE && !last.is_some_and(is_pictograph);
+            let ahead = if styles_a_key { size(KEYCAP) } else { 0 };
+            if needed + ahead > left {
                 break;
             }
             left -= needed;
@@ -179,6 +182,16 @@ mod tests {
         for cut in 0..raw.chars().count() {
             let once = clean_name(&raw.chars().skip(cut).collect::<String>());
             assert_eq!(clean_name(&once), once);
+        }
+    }
+
+    #[test]
+    fn a_cut_does_not_part_a_key_from_its_style() {
+        for room in 1..=7 {
+            let name =
+                clean_name(&format!("{}1\u{FE0F}\u{20E3}", "x".repeat(NAME_BYTES_MAX - room)));
+            assert_eq!(clean_name(&name), name);
+            assert_eq!(name.ends_with('1'), room < 7, "{room}");
         }
     }
 

@@ -9,9 +9,11 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use lanlens_media::{Allowance, SharedBudget};
 use lanlens_model::limits;
 
-/// What every session of a node has in common.
+/// What every session of a node has in common. Make one and clone it: what packets may hold in all is
+/// counted among the clones.
 #[derive(Clone)]
 pub struct RtcConfig {
     /// The addresses of the chosen interfaces, asked anew whenever sockets are bound. Loopback is
@@ -20,6 +22,8 @@ pub struct RtcConfig {
     pub local_addresses: Arc<dyn Fn() -> Vec<IpAddr> + Send + Sync>,
     /// UDP ports to bind first, so that a firewall rule can be written; any port if none is free.
     pub ports: RangeInclusive<u16>,
+    /// What the packets of all sessions may hold beyond each one's own part.
+    reassembly: SharedBudget,
 }
 
 impl std::fmt::Debug for RtcConfig {
@@ -31,7 +35,16 @@ impl std::fmt::Debug for RtcConfig {
 impl RtcConfig {
     /// Sessions on the addresses that `local_addresses` gives, on [`limits::MEDIA_PORTS`].
     pub fn new(local_addresses: impl Fn() -> Vec<IpAddr> + Send + Sync + 'static) -> Self {
-        Self { local_addresses: Arc::new(local_addresses), ports: limits::MEDIA_PORTS }
+        Self {
+            local_addresses: Arc::new(local_addresses),
+            ports: limits::MEDIA_PORTS,
+            reassembly: SharedBudget::new(limits::REASSEMBLY_BYTES_SHARED),
+        }
+    }
+
+    /// What one more stream's packets may hold.
+    pub(crate) fn reassembly(&self) -> Allowance {
+        self.reassembly.allowance(limits::REASSEMBLY_BYTES_OWN)
     }
 
     /// The local addresses that media can use now.
@@ -105,7 +118,7 @@ mod tests {
     use super::*;
 
     fn config(addresses: Vec<IpAddr>, ports: RangeInclusive<u16>) -> RtcConfig {
-        RtcConfig { local_addresses: Arc::new(move || addresses.clone()), ports }
+        RtcConfig { ports, ..RtcConfig::new(move || addresses.clone()) }
     }
 
     #[test]

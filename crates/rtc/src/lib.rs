@@ -38,6 +38,10 @@ mod config;
 mod description;
 mod error;
 mod feedback;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
+mod offer;
 mod packetizer;
 mod peer;
 mod publisher;
@@ -48,6 +52,7 @@ mod subscriber;
 
 pub use config::RtcConfig;
 pub use error::{DescriptionError, RtcError};
+pub use offer::check_offer;
 pub use publisher::Publisher;
 pub use session::SessionEvent;
 pub use stats::{PublisherStats, SubscriberStats};

@@ -132,7 +132,7 @@ pub(crate) fn setup(error: Error) -> RtcError {
     RtcError::Setup(error.to_string())
 }
 
-fn settings() -> SettingEngine {
+pub(crate) fn settings() -> SettingEngine {
     let history = usize::from(PACKET_HISTORY);
     SettingEngineBuilder::new()
         .with_ice_connection_attempts(Some(ICE_CHECK_INTERVAL), Some(ICE_CHECKS_MAX))
@@ -160,7 +160,7 @@ pub(crate) fn h264() -> RTCRtpCodec {
     }
 }
 
-fn media_engine() -> Result<MediaEngine, Error> {
+pub(crate) fn media_engine() -> Result<MediaEngine, Error> {
     let mut media = MediaEngine::default();
     media.register_codec(
         RTCRtpCodecParameters { rtp_codec: h264(), payload_type: PAYLOAD_TYPE },
@@ -179,7 +179,7 @@ fn media_engine() -> Result<MediaEngine, Error> {
 }
 
 /// The same chain on both sides. The stack's own set asks for lost packets every 100 ms only.
-fn interceptors(
+pub(crate) fn interceptors(
     media: &mut MediaEngine,
     counters: Arc<FeedbackCounters>,
 ) -> Result<Registry, Error> {

@@ -265,7 +265,7 @@ async fn add_track(
     sender.ok_or_else(|| RtcError::Setup("the track has no sender".to_owned()))
 }
 
-fn video_track(ssrc: u32) -> MediaStreamTrack {
+pub(crate) fn video_track(ssrc: u32) -> MediaStreamTrack {
     let coding = RTCRtpEncodingParameters {
         rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(ssrc), ..Default::default() },
         codec: h264(),

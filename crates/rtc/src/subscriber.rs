@@ -77,6 +77,7 @@ impl Subscriber {
             .add_transceiver_from_kind(RtpCodecKind::Video, Some(init))
             .await
             .map_err(setup)?;
+        let assembler = Assembler::within(config.reassembly());
         let mut session = Session::new(config, peer, peer_events, events);
         let offer = session.offer(false).await?;
 
@@ -86,7 +87,7 @@ impl Subscriber {
         let task = Task {
             session,
             commands: received,
-            assembler: Assembler::new(),
+            assembler,
             track: None,
             announce_at: None,
             on_unit: Box::new(on_unit),

@@ -8,7 +8,9 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use common::{PATIENCE, Pair, Source, description, loopback, soon};
 use lanlens_model::{IceCandidate, limits};
-use lanlens_rtc::{DescriptionError, Publisher, RtcConfig, RtcError, SessionEvent, Subscriber};
+use lanlens_rtc::{
+    DescriptionError, Publisher, RtcConfig, RtcError, SessionEvent, Subscriber, check_offer,
+};
 use tokio::sync::mpsc;
 
 async fn offer() -> (Subscriber, String, mpsc::Receiver<SessionEvent>) {
@@ -90,15 +92,20 @@ async fn descriptions_that_cannot_be_used_are_refused_in_words() {
         many,
         media,
     ] {
+        assert!(check_offer(&broken).is_err(), "{}", &broken[..broken.len().min(200)]);
         let error = publish(loopback(), broken.clone()).await.err();
         let Some(RtcError::Description(error)) = error else {
             panic!("{error:?} for {}", &broken[..broken.len().min(200)]);
         };
         assert!(error.to_string().len() > 20, "{error}");
     }
-    let other_format = publish(loopback(), good.replace("42e01f", "640032")).await.err();
+    assert_eq!(check_offer(&good), Ok(()));
+    let other_format = good.replace("42e01f", "640032");
+    assert_eq!(check_offer(&other_format), Err(DescriptionError::NoCommonCodec));
+    let other_format = publish(loopback(), other_format).await.err();
     assert_eq!(other_format, Some(DescriptionError::NoCommonCodec.into()));
     for no_video in [good.replace("m=video", "m=audio"), good.replace("a=recvonly", "a=inactive")] {
+        assert_eq!(check_offer(&no_video), Err(DescriptionError::NoVideo));
         let error = publish(loopback(), no_video).await.err();
         assert_eq!(error, Some(DescriptionError::NoVideo.into()));
     }
@@ -106,7 +113,7 @@ async fn descriptions_that_cannot_be_used_are_refused_in_words() {
 }
 
 #[tokio::test]
-async fn a_mutilated_offer_never_panics() {
+async fn a_mutilated_offer_never_panics_and_is_refused_early_only_if_it_cannot_be_answered() {
     let (subscriber, good, _events) = offer().await;
     let mut random = fastrand::Rng::with_seed(1);
     for _ in 0..300 {
@@ -124,7 +131,9 @@ async fn a_mutilated_offer_never_panics() {
             }
         }
         let sdp = String::from_utf8_lossy(&bytes).into_owned();
-        if let Ok(publisher) = publish(loopback(), sdp).await {
+        let early = check_offer(&sdp);
+        if let Ok(publisher) = publish(loopback(), sdp.clone()).await {
+            assert_eq!(early, Ok(()), "{sdp}");
             publisher.close().await;
         }
     }

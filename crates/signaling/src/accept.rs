@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use lanlens_identity::{Identity, device_of};
+use lanlens_identity::Identity;
 use lanlens_model::limits::HANDSHAKE_TIMEOUT;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, 
 use tokio_tungstenite::tungstenite::http::{StatusCode, header};
 
 use crate::admission::Ticket;
-use crate::socket::{HeadLimit, websocket_config};
+use crate::socket::{HeadLimit, Proven, websocket_config};
 use crate::{Link, PATH};
 
 /// Somebody who was turned away at the door.
@@ -62,12 +62,8 @@ async fn shake(
 ) -> Result<Link, Failure> {
     let acceptor = TlsAcceptor::from(identity.server_config());
     let tls = acceptor.accept(tcp).await.map_err(|error| io_failure("TLS", &error))?;
-    let device = tls
-        .get_ref()
-        .1
-        .peer_certificates()
-        .and_then(|chain| device_of(chain.first()?).ok())
-        .ok_or_else(|| Failure::Refused("no readable certificate".into()))?;
+    let proven =
+        Proven::of(tls.get_ref().1).map_err(|why| Failure::Refused(format!("TLS: {why}")))?;
     let stream = HeadLimit::new(TlsStream::Server(tls));
     let mut socket = accept_hdr_async_with_config(stream, check_request, Some(websocket_config()))
         .await
@@ -77,7 +73,7 @@ async fn shake(
             other => Failure::Refused(format!("WebSocket: {other}")),
         })?;
     socket.get_mut().lift();
-    Ok(Link::new(device, remote, false, socket, deadline, Some(ticket)))
+    Ok(Link::new(proven, remote, false, socket, deadline, Some(ticket)))
 }
 
 fn io_failure(layer: &str, error: &io::Error) -> Failure {

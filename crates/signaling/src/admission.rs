@@ -1,11 +1,12 @@
 //! How many strangers may stand at the door at once.
 //!
-//! Owns the counts of sockets that have not greeted yet, in all and an address, and remembers
-//! addresses from which somebody did greet. Some room is kept for those, so that a flood of
-//! strangers does not lock out the cameras that are already known.
+//! Owns the counts of sockets that have not greeted yet, in all and an address, and the addresses of
+//! devices that matter here ([`KnownAddresses`]). Some room is kept for those, so that a flood of
+//! strangers does not lock out the cameras that are watched. Nobody becomes known by what it does at
+//! the door: a greeting costs nothing.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lanlens_model::limits::{HANDSHAKES_MAX, HANDSHAKES_PER_ADDRESS_MAX, HANDSHAKES_RESERVED};
@@ -24,28 +25,60 @@ pub(crate) enum Full {
     Strangers,
 }
 
-/// What counts as one address: an IPv4 address, or an IPv6 network of 64 bits, since a host can
-/// take as many addresses in it as it likes.
+/// What counts as one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Origin {
-    V4(Ipv4Addr),
-    V6(u64),
-}
-
-impl Origin {
-    fn of(ip: IpAddr) -> Self {
-        match ip.to_canonical() {
-            IpAddr::V4(ip) => Self::V4(ip),
-            IpAddr::V6(ip) => Self::V6((ip.to_bits() >> 64) as u64),
-        }
-    }
+    /// An IPv4 address. An IPv6 link-local one: all hosts of the link share their network, and one
+    /// of them must not lock out the others. A known one: its neighbours must not lock it out.
+    One(IpAddr),
+    /// An IPv6 network of 64 bits, since a host can take as many addresses in it as it likes.
+    Network(u64),
 }
 
 #[derive(Debug, Default)]
 struct Counts {
     total: usize,
+    /// Of origins with a ticket: at most as many as there are tickets, [`HANDSHAKES_MAX`]. So it
+    /// needs no limit of its own, however many addresses a host of the link takes.
     by_origin: BTreeMap<Origin, usize>,
-    known: VecDeque<Origin>,
+    /// The one noted last is last.
+    known: VecDeque<IpAddr>,
+}
+
+impl Counts {
+    fn origin(&self, ip: IpAddr) -> Origin {
+        match ip {
+            IpAddr::V6(v6) if !v6.is_unicast_link_local() && !self.known.contains(&ip) => {
+                Origin::Network((Ipv6Addr::to_bits(v6) >> 64) as u64)
+            }
+            _ => Origin::One(ip),
+        }
+    }
+}
+
+/// The addresses of devices that matter to this node: those that may watch its cameras, and the
+/// cameras that it watches itself. Some places at the door are theirs alone. Clones share one list.
+#[derive(Debug, Clone)]
+pub struct KnownAddresses {
+    admission: Arc<Admission>,
+}
+
+impl KnownAddresses {
+    pub(crate) fn of(admission: &Arc<Admission>) -> Self {
+        Self { admission: Arc::clone(admission) }
+    }
+
+    /// A device at `ip` has proven its key and matters here. To be called again when it links again:
+    /// the 256 addresses noted last are remembered. Cheap, and never waits.
+    pub fn note(&self, ip: IpAddr) {
+        let ip = ip.to_canonical();
+        let mut counts = self.admission.counts();
+        counts.known.retain(|known| *known != ip);
+        if counts.known.len() == KNOWN_MAX {
+            counts.known.pop_front();
+        }
+        counts.known.push_back(ip);
+    }
 }
 
 /// The door of one listener.
@@ -68,14 +101,15 @@ impl Admission {
 
     /// A place for a socket from `ip`, until the ticket is dropped.
     pub(crate) fn admit(self: &Arc<Self>, ip: IpAddr) -> Result<Ticket, Full> {
-        let origin = Origin::of(ip);
+        let ip = ip.to_canonical();
         let mut counts = self.counts();
+        let origin = counts.origin(ip);
         let here = counts.by_origin.get(&origin).copied().unwrap_or_default();
         if here >= HANDSHAKES_PER_ADDRESS_MAX {
             return Err(Full::Address);
         }
         let for_strangers = HANDSHAKES_MAX - HANDSHAKES_RESERVED;
-        let places = if counts.known.contains(&origin) { HANDSHAKES_MAX } else { for_strangers };
+        let places = if counts.known.contains(&ip) { HANDSHAKES_MAX } else { for_strangers };
         if counts.total >= places {
             return Err(Full::Strangers);
         }
@@ -89,23 +123,11 @@ impl Admission {
     }
 }
 
-/// A place at the door.
+/// A place at the door, given up when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Ticket {
     admission: Arc<Admission>,
     origin: Origin,
-}
-
-impl Ticket {
-    /// The peer greeted: it leaves the door, and its address is known from now on.
-    pub(crate) fn greeted(self) {
-        let mut counts = self.admission.counts();
-        counts.known.retain(|known| *known != self.origin);
-        if counts.known.len() == KNOWN_MAX {
-            counts.known.pop_front();
-        }
-        counts.known.push_back(self.origin);
-    }
 }
 
 impl Drop for Ticket {
@@ -131,19 +153,82 @@ mod tests {
     }
 
     fn v4(n: usize) -> IpAddr {
-        ip(&format!("10.0.0.{n}"))
+        ip(&format!("10.0.{}.{}", n / 256, n % 256))
+    }
+
+    /// As many tickets as `admit` gives, and why it gives no more.
+    fn fill(admit: impl Fn(usize) -> Result<Ticket, Full>) -> (Vec<Ticket>, Full) {
+        let mut tickets = Vec::new();
+        loop {
+            match admit(tickets.len()) {
+                Ok(ticket) => tickets.push(ticket),
+                Err(full) => return (tickets, full),
+            }
+        }
     }
 
     #[test]
     fn one_address_gets_its_share_and_no_more() {
         let door = Arc::new(Admission::default());
         let admit = |n: usize| door.admit(ip(&format!("2001:db8::{n:x}")));
-        let mut tickets: Vec<_> =
-            (0..HANDSHAKES_PER_ADDRESS_MAX).map(|n| admit(n).unwrap()).collect();
-        assert_eq!(admit(99).unwrap_err(), Full::Address);
+        let (mut tickets, full) = fill(admit);
+        assert_eq!((tickets.len(), full), (HANDSHAKES_PER_ADDRESS_MAX, Full::Address));
         assert!(door.admit(ip("2001:db8:0:1::1")).is_ok());
         tickets.pop();
         assert!(admit(99).is_ok());
+    }
+
+    #[test]
+    fn one_host_of_the_link_does_not_lock_out_the_others() {
+        for (bad, good) in [("fe80::bad", "fe80::1"), ("10.0.0.9", "10.0.0.1")] {
+            let door = Arc::new(Admission::default());
+            let (tickets, full) = fill(|_| door.admit(ip(bad)));
+            assert_eq!((tickets.len(), full), (HANDSHAKES_PER_ADDRESS_MAX, Full::Address));
+            assert!(door.admit(ip(good)).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn a_host_with_a_thousand_link_local_addresses_fills_no_memory_and_no_reserved_place() {
+        let door = Arc::new(Admission::default());
+        let known = ip("fe80::1");
+        KnownAddresses::of(&door).note(known);
+        let (_tickets, full) = fill(|n| door.admit(ip(&format!("fe80::bad:{n:x}"))));
+        assert_eq!(full, Full::Strangers);
+        assert_eq!(door.counts().by_origin.len(), HANDSHAKES_MAX - HANDSHAKES_RESERVED);
+        let (friends, _) = fill(|_| door.admit(known));
+        assert_eq!(friends.len(), HANDSHAKES_RESERVED);
+        assert!(!door.has_room());
+        drop((_tickets, friends));
+        assert!(door.counts().by_origin.is_empty());
+    }
+
+    #[test]
+    fn neighbours_in_a_known_devices_network_do_not_lock_it_out() {
+        let door = Arc::new(Admission::default());
+        let known = ip("fd77::1");
+        KnownAddresses::of(&door).note(known);
+        let (_tickets, full) = fill(|n| door.admit(ip(&format!("fd77::bad:{n:x}"))));
+        assert_eq!(full, Full::Address);
+        assert!(door.admit(known).is_ok());
+        // Nor does knowing one make the others known.
+        let (_more, full) = fill(|n| door.admit(v4(n)));
+        assert_eq!(full, Full::Strangers);
+        assert_eq!(door.admit(ip("fd77::2")).unwrap_err(), Full::Address);
+    }
+
+    #[test]
+    fn the_addresses_noted_last_are_remembered() {
+        let door = Arc::new(Admission::default());
+        let known = KnownAddresses::of(&door);
+        let remembers = |n: usize| door.counts().known.contains(&v4(n));
+        (0..KNOWN_MAX).for_each(|n| known.note(v4(n)));
+        assert!(remembers(0));
+        // Again, so the next one pushes out another.
+        known.note(ip("::ffff:10.0.0.0"));
+        known.note(v4(KNOWN_MAX));
+        assert_eq!([0, 1, 2, KNOWN_MAX].map(remembers), [true, false, true, true]);
+        assert_eq!(door.counts().known.len(), KNOWN_MAX);
     }
 
     #[test]
@@ -157,10 +242,9 @@ mod tests {
     #[test]
     fn strangers_cannot_take_the_room_of_known_devices() {
         let door = Arc::new(Admission::default());
-        door.admit(v4(1)).unwrap().greeted();
-        let strangers = HANDSHAKES_MAX - HANDSHAKES_RESERVED;
-        let mut tickets: Vec<_> = (0..strangers).map(|n| door.admit(v4(10 + n)).unwrap()).collect();
-        assert_eq!(door.admit(v4(2)).unwrap_err(), Full::Strangers);
+        KnownAddresses::of(&door).note(v4(1));
+        let (mut tickets, full) = fill(|n| door.admit(v4(10 + n)));
+        assert_eq!((tickets.len(), full), (HANDSHAKES_MAX - HANDSHAKES_RESERVED, Full::Strangers));
         assert!(door.has_room());
         for _ in 0..HANDSHAKES_RESERVED {
             tickets.push(door.admit(v4(1)).unwrap());

@@ -7,7 +7,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use lanlens_identity::{Identity, WrongDevice, device_of};
+use lanlens_identity::{Identity, WrongDevice};
 use lanlens_model::DeviceId;
 use lanlens_model::limits::{ADDRESSES_PER_NODE_MAX, HANDSHAKE_TIMEOUT};
 use rustls::pki_types::ServerName;
@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_rustls::{TlsConnector, TlsStream};
 use tokio_tungstenite::client_async_with_config;
 
-use crate::socket::{HeadLimit, websocket_config};
+use crate::socket::{HeadLimit, Proven, websocket_config};
 use crate::{Link, PATH};
 
 /// Between the starts of two attempts.
@@ -184,12 +184,8 @@ async fn attempt(
             Some(wrong) => AttemptError::WrongKey { found: wrong.found },
             None => AttemptError::Tls(error),
         })?;
-    let device = tls
-        .get_ref()
-        .1
-        .peer_certificates()
-        .and_then(|chain| device_of(chain.first()?).ok())
-        .ok_or_else(|| AttemptError::Tls(io::ErrorKind::InvalidData.into()))?;
+    let proven =
+        Proven::of(tls.get_ref().1).map_err(|why| AttemptError::Tls(io::Error::other(why)))?;
     let stream = HeadLimit::new(TlsStream::Client(tls));
     let url = format!("ws://lanlens{PATH}");
     let (mut socket, _) = client_async_with_config(url, stream, Some(websocket_config()))
@@ -197,7 +193,7 @@ async fn attempt(
         .map_err(|error| AttemptError::WebSocket(error.to_string()))?;
     socket.get_mut().lift();
     let first_by = Instant::now() + HANDSHAKE_TIMEOUT;
-    Ok(Link::new(device, address, true, socket, first_by, None))
+    Ok(Link::new(proven, address, true, socket, first_by, None))
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use futures_util::stream::SplitSink;
 use futures_util::{SinkExt, StreamExt};
 use lanlens_model::DeviceId;
 use lanlens_model::limits::LINK_IDLE_TIMEOUT;
-use lanlens_protocol::{ErrorCode, Message};
+use lanlens_protocol::{ChannelBinding, ErrorCode, Message};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admission::Ticket;
 use crate::reader::Reader;
-use crate::socket::Socket;
+use crate::socket::{Proven, Socket};
 
 /// Pings and pongs that wait to be written; a peer that does not read gets no more.
 const REPLIES_MAX: usize = 8;
@@ -94,6 +94,8 @@ pub struct Link {
     pub remote: SocketAddr,
     /// Whether we dialed (and so say `hello`; the other side says `welcome`).
     pub dialed: bool,
+    /// What only the two ends of this connection know, the same at both.
+    pub channel: ChannelBinding,
     socket: Box<Socket>,
     first_by: Instant,
     ticket: Option<Ticket>,
@@ -111,14 +113,15 @@ impl std::fmt::Debug for Link {
 
 impl Link {
     pub(crate) fn new(
-        device: DeviceId,
+        proven: Proven,
         remote: SocketAddr,
         dialed: bool,
         socket: Socket,
         first_by: Instant,
         ticket: Option<Ticket>,
     ) -> Self {
-        Self { device, remote, dialed, socket: Box::new(socket), first_by, ticket }
+        let Proven { device, channel } = proven;
+        Self { device, remote, dialed, channel, socket: Box::new(socket), first_by, ticket }
     }
 
     /// Runs until either side ends it. Messages from `outgoing` are sent in order; a `bye` without a

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Link;
 use crate::accept::{Failure, Refusal, handshake};
-use crate::admission::Admission;
+use crate::admission::{Admission, KnownAddresses};
 
 /// Connections that wait for a place at the door.
 const BACKLOG: i32 = 128;
@@ -106,6 +106,11 @@ impl Listener {
     /// The addresses that are listened on; unspecified ones mean all.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.sockets.iter().filter_map(|(_, socket)| socket.local_addr().ok()).collect()
+    }
+
+    /// Where to note devices that matter, so that a place at the door is kept for them.
+    pub fn known_addresses(&self) -> KnownAddresses {
+        KnownAddresses::of(&self.admission)
     }
 
     /// Accepts until cancelled. Whoever completes the handshake comes out of `accepted`; who breaks

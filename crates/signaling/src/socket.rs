@@ -1,10 +1,15 @@
-//! The layers under a link: TCP, TLS, and a WebSocket whose request head has a limit.
+//! The layers under a link: TCP, TLS and what it proves, and a WebSocket whose request head has a
+//! limit.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use lanlens_identity::device_of;
+use lanlens_model::DeviceId;
 use lanlens_model::limits::{HEADER_BYTES_MAX, MESSAGE_BYTES_MAX};
+use lanlens_protocol::ChannelBinding;
+use rustls::ConnectionCommon;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
@@ -13,6 +18,32 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 /// A connection that messages go over.
 pub(crate) type Socket = WebSocketStream<HeadLimit<TlsStream<TcpStream>>>;
+
+/// The channel binding `tls-exporter` (RFC 9266 section 2).
+const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
+
+/// What a finished TLS handshake says about a connection.
+pub(crate) struct Proven {
+    /// Whose key it is.
+    pub(crate) device: DeviceId,
+    /// What nobody but its two ends can know.
+    pub(crate) channel: ChannelBinding,
+}
+
+impl Proven {
+    /// In words why not, where the certificate cannot be read.
+    pub(crate) fn of<Data>(tls: &ConnectionCommon<Data>) -> Result<Self, &'static str> {
+        let device = tls
+            .peer_certificates()
+            .and_then(|chain| device_of(chain.first()?).ok())
+            .ok_or("no readable certificate")?;
+        // With an empty context, as the RFC says.
+        let channel = tls
+            .export_keying_material([0; 32], EXPORTER_LABEL, Some(&[]))
+            .map_err(|_| "no channel binding")?;
+        Ok(Self { device, channel: ChannelBinding::from_bytes(channel) })
+    }
+}
 
 /// Sizes of the WebSocket layer. Every message is flushed before the next, so the write buffer
 /// never holds more than one.

@@ -7,17 +7,35 @@ mod support;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use lanlens_model::limits::{HANDSHAKES_PER_ADDRESS_MAX, HEADER_BYTES_MAX, SIGNALING_PORTS};
+use lanlens_model::limits::{
+    HANDSHAKES_MAX, HANDSHAKES_PER_ADDRESS_MAX, HANDSHAKES_RESERVED, HEADER_BYTES_MAX,
+    SIGNALING_PORTS,
+};
 use lanlens_signaling::{ListenConfig, Listener, PATH, dial};
 use rustls::pki_types::ServerName;
 use support::{Node, PATIENCE, Raw, identity, tls};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 
 /// Others can still connect.
 async fn assert_open(node: &mut Node) {
     let (_raw, _link) = Raw::greeted(node).await;
+}
+
+/// Sockets that say nothing, from three addresses, in every place that is theirs. `None` (and a line
+/// that says so) where a system has only one loopback address.
+async fn strangers(node: &Node) -> Option<Vec<TcpStream>> {
+    let mut held = Vec::new();
+    for n in 0..HANDSHAKES_MAX - HANDSHAKES_RESERVED {
+        let socket = TcpSocket::new_v4().unwrap();
+        if socket.bind(SocketAddr::from(([127, 0, 1, 1 + (n % 3) as u8], 0))).is_err() {
+            eprintln!("skipped: this system has one loopback address only");
+            return None;
+        }
+        held.push(socket.connect(node.address).await.unwrap());
+    }
+    Some(held)
 }
 
 /// Sends an HTTP request head inside TLS and gives what comes back.
@@ -119,6 +137,27 @@ async fn one_address_cannot_hold_more_than_its_share_of_unfinished_connections()
             break;
         }
     }
+}
+
+#[tokio::test]
+async fn a_known_device_gets_in_while_strangers_hold_every_place_that_is_theirs() {
+    let mut node = Node::start();
+    let Some(_strangers) = strangers(&node).await else { return };
+    assert!(dial(&identity(), &[node.address], None, PATIENCE).await.is_err());
+    assert!(node.refusal().await.contains("known devices"));
+    node.known.note(node.address.ip());
+    assert_open(&mut node).await;
+}
+
+/// Who greets leaves the door, and takes no place that is kept for others.
+#[tokio::test]
+async fn a_greeting_does_not_make_its_address_known() {
+    let mut node = Node::start();
+    let (_raw, _link) = Raw::greeted(&mut node).await;
+    let Some(_strangers) = strangers(&node).await else { return };
+    let mut stranger = TcpStream::connect(node.address).await.unwrap();
+    assert!(node.refusal().await.contains("known devices"));
+    assert_eq!(stranger.read(&mut [0; 1]).await.unwrap_or_default(), 0);
 }
 
 #[tokio::test]

@@ -35,6 +35,21 @@ async fn messages_travel_both_ways_in_order() {
     assert_eq!(here.message().await, Message::Access { state: Access::Denied });
 }
 
+/// `tls-exporter` of RFC 9266: what is proven over one connection is worthless on another.
+#[tokio::test]
+async fn both_ends_of_a_link_share_a_value_that_no_other_link_has() {
+    let mut node = Node::start();
+    let identity = identity();
+    let mut values = Vec::new();
+    for _ in 0..3 {
+        let link = dial(&identity, &[node.address], None, PATIENCE).await.unwrap();
+        let (here, there) = (Running::start(link), node.accept().await);
+        assert_eq!(here.channel, there.channel);
+        assert!(!values.contains(&here.channel));
+        values.push(here.channel);
+    }
+}
+
 #[tokio::test]
 async fn each_side_learns_the_others_clock() {
     let (mut here, mut there) = linked().await;

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use lanlens_model::{Command, DeviceId};
+use lanlens_model::{Code, Command, DeviceId};
 
 /// For how long the snapshot may lag behind, seconds.
 const LAG: f64 = 5.0;
@@ -17,12 +17,18 @@ pub(crate) struct Decision {
     pub(crate) device: DeviceId,
     pub(crate) name: String,
     pub(crate) allow: bool,
+    /// The codes that were on the screen.
+    pub(crate) codes: Vec<Code>,
 }
 
 impl Decision {
     /// The wish that it is.
     pub(crate) fn command(self) -> Command {
-        Command::Decide { device: self.device, name: self.name, allow: self.allow }
+        let Self { device, name, allow, codes } = self;
+        match allow {
+            true => Command::Allow { device, name, codes },
+            false => Command::Remove { device, name },
+        }
     }
 }
 

@@ -115,8 +115,9 @@ impl Requests {
         let room = room - if more > 0 { MORE } else { 0.0 };
         for request in &self.waiting[..shown] {
             if let Some(allow) = card(ui, request, room, calm) {
-                let RequestView { device, name, .. } = request.clone();
-                decision = Some(Decision { device, name, allow });
+                let RequestView { device, name, codes } = request.clone();
+                let codes = codes.into_iter().map(|(_, code)| code).collect();
+                decision = Some(Decision { device, name, allow, codes });
             }
         }
         if more > 0 {

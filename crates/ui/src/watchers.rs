@@ -104,7 +104,7 @@ impl Watchers {
         let DeviceView { device, name } = removed?;
         self.recent.note(device, now);
         ui.ctx().request_repaint();
-        Some(Decision { device, name, allow: false })
+        Some(Decision { device, name, allow: false, codes: Vec::new() })
     }
 }
 

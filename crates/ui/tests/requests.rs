@@ -3,7 +3,7 @@
 mod common;
 
 use common::{
-    World, calm, click_at, decide, delay, device, fonts, idle, open, press, request, settle,
+    World, allow, calm, click_at, delay, device, fonts, idle, open, press, remove, request, settle,
     watched, window_of,
 };
 use eframe::egui::accesskit::Toggled;
@@ -27,7 +27,7 @@ fn allow_sends_the_decision_once_and_the_card_goes_at_once() {
     window.get_by_label_contains("Ann's phone, unverified name");
     window.get_by_label("Kitchen: code 482 913");
     press(&mut window, "Allow Ann's phone");
-    assert_eq!(world.commands(), [decide(20, "Ann's phone", true)]);
+    assert_eq!(world.commands(), [allow(20, "Ann's phone", 482_913)]);
     assert!(window.query_by_label("Allow Ann's phone").is_none());
     window.get_by_label("“Ann's phone” may watch now.");
     world.edit(|snapshot| snapshot.requests.clear());
@@ -40,7 +40,7 @@ fn deny_sends_the_other_decision() {
     let world = asked();
     let mut window = open(&world);
     press(&mut window, "Deny Ann's phone");
-    assert_eq!(world.commands(), [decide(20, "Ann's phone", false)]);
+    assert_eq!(world.commands(), [remove(20, "Ann's phone")]);
     window.get_by_label("“Ann's phone” was refused.");
 }
 
@@ -59,7 +59,7 @@ fn a_card_that_has_just_appeared_leaves_the_click_to_the_tile_below() {
     let world = World::live(1);
     let mut window = open(&world);
     let other = asked();
-    let allow = {
+    let button = {
         let other = open(&other);
         other.get_by_label("Allow Ann's phone").rect().center()
     };
@@ -67,16 +67,16 @@ fn a_card_that_has_just_appeared_leaves_the_click_to_the_tile_below() {
         snapshot.requests = vec![request(20, "Ann's phone", &[("Kitchen", 482_913)])];
     });
     window.step();
-    click_at(&mut window, allow);
+    click_at(&mut window, button);
     assert_eq!(world.commands(), []);
     window.step();
     let tile = window.get_by_label("camera 0, live");
     let toggled = tile.accesskit_node().toggled();
     assert_eq!(toggled, Some(Toggled::True), "the tile was clicked");
     calm(&mut window);
-    assert_eq!(window.get_by_label("Allow Ann's phone").rect().center(), allow);
-    click_at(&mut window, allow);
-    assert_eq!(world.commands(), [decide(20, "Ann's phone", true)]);
+    assert_eq!(window.get_by_label("Allow Ann's phone").rect().center(), button);
+    click_at(&mut window, button);
+    assert_eq!(world.commands(), [allow(20, "Ann's phone", 482_913)]);
 }
 
 #[test]
@@ -88,11 +88,11 @@ fn a_double_click_on_allow_allows_one_device_and_touches_nothing_below() {
     let mut window = open(&world);
     let before = window.get_by_label("camera 0, live").rect();
     for _ in 0..2 {
-        let allow = window.get_by_label("Allow Ben").rect().center();
+        let button = window.get_by_label("Allow Ben").rect().center();
         for _ in 0..2 {
-            click_at(&mut window, allow);
+            click_at(&mut window, button);
         }
-        assert_eq!(world.commands(), [decide(21, "Ben", true)]);
+        assert_eq!(world.commands(), [allow(21, "Ben", 1)]);
         let tile = window.get_by_label("camera 0, live");
         assert_eq!(tile.rect(), before, "not focused");
         assert_eq!(tile.accesskit_node().toggled(), Some(Toggled::False), "not selected");
@@ -109,12 +109,12 @@ fn a_double_click_on_allow_allows_one_device_and_touches_nothing_below() {
 fn a_code_that_changes_under_the_pointer_must_be_read_first() {
     let world = asked();
     let mut window = open(&world);
-    let allow = window.get_by_label("Allow Ann's phone").rect().center();
+    let button = window.get_by_label("Allow Ann's phone").rect().center();
     world.edit(|snapshot| {
         snapshot.requests = vec![request(20, "Ann's phone", &[("Kitchen", 111_222)])];
     });
     window.step();
-    click_at(&mut window, allow);
+    click_at(&mut window, button);
     assert_eq!(world.commands(), []);
 }
 
@@ -139,7 +139,7 @@ fn keys_decide_only_while_their_button_has_the_focus() {
     assert!(found, "Tab reaches the button");
     window.key_press(Key::Enter);
     settle(&mut window);
-    assert_eq!(world.commands(), [decide(20, "Ann's phone", true)]);
+    assert_eq!(world.commands(), [allow(20, "Ann's phone", 482_913)]);
 }
 
 #[test]

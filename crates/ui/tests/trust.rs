@@ -4,7 +4,7 @@
 mod common;
 
 use common::{
-    World, calm, click_at, decide, delay, device, idle, open, press, settle, view, watched,
+    World, calm, click_at, delay, device, idle, open, press, remove, settle, view, watched,
 };
 use eframe::egui::{Event, Key, vec2};
 use egui_kittest::kittest::{NodeT, Queryable};
@@ -100,14 +100,14 @@ fn removing_takes_two_clicks_and_a_double_click_is_one() {
     let world = watched();
     let mut window = open(&world);
     press(&mut window, "Watched by 2 devices: Hall");
-    let remove = window.get_by_label("Remove Ann's phone").rect().center();
+    let button = window.get_by_label("Remove Ann's phone").rect().center();
     for _ in 0..2 {
-        click_at(&mut window, remove);
+        click_at(&mut window, button);
     }
     assert_eq!(world.commands(), []);
     calm(&mut window);
     press(&mut window, "Really remove? Ann's phone");
-    assert_eq!(world.commands(), [decide(1, "Ann's phone", false)]);
+    assert_eq!(world.commands(), [remove(1, "Ann's phone")]);
     assert!(window.query_by_label_contains("remove? Ann's phone").is_none(), "gone at once");
     window.get_by_label("“Ann's phone” was removed and can no longer watch.");
     window.get_by_label("Remove A device");

@@ -1,12 +1,14 @@
 //! `lanlens-camera`, headless, with the moving test picture.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use lanlens_testkit::{Event, Host, Program};
+use lanlens_model::DeviceId;
+use lanlens_testkit::{Event, Host, Program, bin};
 
-use crate::{Home, START_LIMIT, program};
+use crate::{Home, START_LIMIT, at_home};
 
 /// A camera about to be started.
 #[derive(Debug, Clone)]
@@ -16,13 +18,14 @@ pub struct CameraApp {
     home: Option<Home>,
     size: &'static str,
     args: Vec<String>,
+    disk_kib: Option<u32>,
 }
 
 impl CameraApp {
     /// The test picture at 640×360 and 30 frames a second under this name, with a fresh home.
     pub fn new(host: &Host, name: &str) -> Self {
         let (host, name) = (host.clone(), name.to_owned());
-        Self { host, name, home: None, size: "640x360", args: Vec::new() }
+        Self { host, name, home: None, size: "640x360", args: Vec::new(), disk_kib: None }
     }
 
     /// With this home.
@@ -52,6 +55,19 @@ impl CameraApp {
         self.args(&["--access", "open"])
     }
 
+    /// By invitation only (`--access invite`).
+    #[must_use]
+    pub fn by_invitation(self) -> Self {
+        self.args(&["--access", "invite"])
+    }
+
+    /// With its home on a disk of this size that is its own ([`Host::launch_on_small_disk`]).
+    #[must_use]
+    pub fn small_disk(mut self, kib: u32) -> Self {
+        self.disk_kib = Some(kib);
+        self
+    }
+
     /// Starts it and returns at once; the home lasts as long as somebody holds it.
     ///
     /// # Errors
@@ -75,7 +91,12 @@ impl CameraApp {
     }
 
     fn run(&self, home: &Home) -> Result<Program> {
-        program(&self.host, "lanlens-camera", home)?
+        let program = bin("lanlens-camera")?;
+        let launch = match self.disk_kib {
+            None => self.host.launch(program),
+            Some(kib) => self.host.launch_on_small_disk(program, home.path(), kib),
+        };
+        at_home(launch, home)
             .args(["--headless", "--json", "--source", "pattern"])
             .args(["--size", self.size, "--name", &self.name])
             .args(&self.args)
@@ -111,6 +132,31 @@ impl Camera {
     /// Its device id.
     pub fn device(&self) -> &str {
         self.ready.text("device")
+    }
+
+    /// Its home as this camera sees it, also on a disk of its own.
+    pub fn home_path(&self) -> PathBuf {
+        let path = self.home.path();
+        self.program.root().join(path.strip_prefix("/").unwrap_or(path))
+    }
+
+    /// The `access_request` of a device.
+    ///
+    /// # Errors
+    /// When it has not asked within [`START_LIMIT`].
+    pub fn wait_request(&self, device: DeviceId) -> Result<Event> {
+        self.wait_request_from(0, device)
+    }
+
+    /// As [`Camera::wait_request`], from `mark` on.
+    ///
+    /// # Errors
+    /// When it has not asked within [`START_LIMIT`].
+    pub fn wait_request_from(&self, mark: usize, device: DeviceId) -> Result<Event> {
+        let device = device.to_string();
+        self.program.wait_from(mark, "a request", START_LIMIT, |event| {
+            event.is("access_request") && event.text("viewer") == device
+        })
     }
 
     /// Waits for a `stats` event from now on that passes `test`.

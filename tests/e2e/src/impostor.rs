@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use lanlens_testkit::Host;
-use mdns_sd::{ServiceDaemon, ServiceEvent, ServiceInfo, TxtProperty};
+use mdns_sd::{ResolvedService, ServiceDaemon, ServiceEvent, ServiceInfo, TxtProperty};
 
-/// The service type of the contract.
-const SERVICE: &str = "_lanlens._tcp.local.";
+use crate::voice::SERVICE;
 
 /// A service instance that stands as long as this value does.
 pub struct Announcement {
@@ -46,11 +45,11 @@ impl Drop for Announcement {
     }
 }
 
-/// The TXT pairs that a camera announces, read off the network by a bystander on `host`.
+/// What a camera announces, read off the network by a bystander on `host`.
 ///
 /// # Errors
 /// When no announcement carries this camera's id within 10 s.
-pub fn overheard_txt(host: &Host, camera: &str) -> Result<Vec<(String, Vec<u8>)>> {
+pub fn overheard(host: &Host, camera: &str) -> Result<ResolvedService> {
     let daemon = host.within(ServiceDaemon::new)??;
     let events = daemon.browse(SERVICE)?;
     let found = loop {
@@ -58,12 +57,22 @@ pub fn overheard_txt(host: &Host, camera: &str) -> Result<Vec<(String, Vec<u8>)>
         let event = event.context("the camera is not announced")?;
         let ServiceEvent::ServiceResolved(service) = event else { continue };
         if service.get_property_val_str("cam") == Some(camera) {
-            let pairs = service.get_properties().iter();
-            break pairs
-                .map(|pair| (pair.key().to_owned(), pair.val().unwrap_or_default().to_vec()))
-                .collect();
+            break service;
         }
     };
-    daemon.shutdown()?;
-    Ok(found)
+    let stopped = daemon.shutdown()?;
+    // So that its port is free again.
+    stopped.recv_timeout(Duration::from_secs(1)).ok();
+    Ok(*found)
+}
+
+/// The TXT pairs of it.
+///
+/// # Errors
+/// As [`overheard`].
+pub fn overheard_txt(host: &Host, camera: &str) -> Result<Vec<(String, Vec<u8>)>> {
+    let service = overheard(host, camera)?;
+    let pair =
+        |pair: &TxtProperty| (pair.key().to_owned(), pair.val().unwrap_or_default().to_vec());
+    Ok(service.get_properties().iter().map(pair).collect())
 }

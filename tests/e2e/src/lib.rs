@@ -17,20 +17,28 @@
 //! | `LANLENS_E2E_LOG=debug` | `RUST_LOG` of the programs; shown with a failure |
 //! | `CI=true` | what would be skipped fails |
 
+pub mod attack;
 mod camera;
 pub mod impostor;
+pub mod middle;
 pub mod pattern;
 pub mod peer;
+pub mod proofs;
+pub mod talk;
+mod tls;
+pub mod trust;
+pub mod voice;
 mod watch;
 
 pub use camera::{Camera, CameraApp};
 pub use watch::{Stream, Watch, WatchApp};
 
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use lanlens_testkit::{Host, Launch, Program, bin};
 use tempfile::TempDir;
 
@@ -52,6 +60,19 @@ impl Home {
         Ok(Self { folder: Arc::new(tempfile::Builder::new().prefix("lanlens-home-").tempdir()?) })
     }
 
+    /// A copy of another one, as `cp -a` makes it.
+    ///
+    /// # Errors
+    /// When it cannot be copied.
+    pub fn copy_of(other: &Home) -> Result<Self> {
+        let copy = Self::fresh()?;
+        let mut command = Command::new("cp");
+        command.arg("-a").arg(other.path().join(".")).arg(copy.path());
+        let status = command.status()?;
+        ensure!(status.success(), "{command:?} failed ({status})");
+        Ok(copy)
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         self.folder.path()
@@ -63,15 +84,18 @@ impl Home {
 /// # Errors
 /// When the program has not been built.
 pub fn program(host: &Host, name: &str, home: &Home) -> Result<Launch> {
+    Ok(at_home(host.launch(bin(name)?), home))
+}
+
+fn at_home(launch: Launch, home: &Home) -> Launch {
     let log = std::env::var("LANLENS_E2E_LOG").unwrap_or_else(|_| "info".to_owned());
-    Ok(host
-        .launch(bin(name)?)
+    launch
         .env("HOME", home.path())
         .env("LANLENS_HOME", home.path())
         .env("RUST_LOG", log)
         .without_env("XDG_DATA_HOME")
         .without_env("DISPLAY")
-        .without_env("WAYLAND_DISPLAY"))
+        .without_env("WAYLAND_DISPLAY")
 }
 
 /// Fails unless every line of standard output was a JSON object, as `--json` promises.

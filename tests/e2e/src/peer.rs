@@ -12,28 +12,26 @@ use anyhow::{Context, Result, anyhow, bail};
 use lanlens_model::{DeviceId, NodeId};
 use lanlens_testkit::Host;
 use rcgen::{CertificateParams, KeyPair, PublicKeyData};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
-use rustls::{
-    ClientConfig, ClientConnection, DigitallySignedStruct, Error as TlsError, SignatureScheme,
-    StreamOwned,
-};
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConnection, StreamOwned};
 use serde_json::{Value, json};
 use tungstenite::client::IntoClientRequest;
 use tungstenite::handshake::client::Request;
 use tungstenite::{Error as WsError, HandshakeError, Message, WebSocket};
 
+use crate::Home;
+use crate::tls::{self, Tls};
+
 /// How long a peer waits for anything.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A device of the peer's own making.
 #[derive(Debug)]
 pub struct Key {
     /// What its certificate proves.
     pub device: DeviceId,
-    certificate: CertificateDer<'static>,
-    private: Vec<u8>,
+    pub(crate) certificate: CertificateDer<'static>,
+    pub(crate) private: Vec<u8>,
 }
 
 impl Key {
@@ -42,8 +40,20 @@ impl Key {
     /// # Errors
     /// When the machine has no randomness.
     pub fn new() -> Result<Self> {
-        let pair = KeyPair::generate()?;
-        let certificate = CertificateParams::default().self_signed(&pair)?.into();
+        Self::of_pair(&KeyPair::generate()?)
+    }
+
+    /// That of a home: the peer is one more of its programs.
+    ///
+    /// # Errors
+    /// When no program has made one there yet.
+    pub fn of(home: &Home) -> Result<Self> {
+        let pem = std::fs::read_to_string(home.path().join("device.key"))?;
+        Self::of_pair(&KeyPair::from_pem(&pem)?)
+    }
+
+    fn of_pair(pair: &KeyPair) -> Result<Self> {
+        let certificate = CertificateParams::default().self_signed(pair)?.into();
         let device = DeviceId::from_spki(&pair.subject_public_key_info());
         Ok(Self { device, certificate, private: pair.serialize_der() })
     }
@@ -58,7 +68,7 @@ impl Key {
 /// An open connection.
 #[derive(Debug)]
 pub struct Peer {
-    socket: WebSocket<StreamOwned<ClientConnection, TcpStream>>,
+    pub(crate) socket: WebSocket<Tls>,
 }
 
 /// How a connection ended.
@@ -101,14 +111,26 @@ impl Peer {
         key: Option<&Key>,
         change: impl FnOnce(&mut Request),
     ) -> Result<Self> {
-        let tcp = host.within(|| TcpStream::connect_timeout(&to, PATIENCE))??;
-        tcp.set_read_timeout(Some(PATIENCE))?;
-        tcp.set_nodelay(true)?;
-        let name = ServerName::IpAddress(to.ip().into());
-        let tls = ClientConnection::new(Arc::new(config(key)?), name)?;
+        let stream = host.within(|| tls(to, key))??;
+        Self::over(stream, to, change)
+    }
+
+    /// As [`Peer::connect`], from the host on which the calling thread lives.
+    ///
+    /// # Errors
+    /// As [`Peer::connect`].
+    pub fn from_here(to: SocketAddr, key: Option<&Key>) -> Result<Self> {
+        Self::over(tls(to, key)?, to, |_| ())
+    }
+
+    fn over(
+        stream: StreamOwned<ClientConnection, TcpStream>,
+        to: SocketAddr,
+        change: impl FnOnce(&mut Request),
+    ) -> Result<Self> {
         let mut request = format!("wss://{to}/lanlens/1").into_client_request()?;
         change(&mut request);
-        match tungstenite::client(request, StreamOwned::new(tls, tcp)) {
+        match tungstenite::client(request, Tls::Client(stream)) {
             Ok((socket, _)) => Ok(Self { socket }),
             Err(HandshakeError::Interrupted(_)) => bail!("no answer within {PATIENCE:?}"),
             Err(HandshakeError::Failure(WsError::Http(answer))) => {
@@ -124,13 +146,24 @@ impl Peer {
     /// # Errors
     /// When there is no `welcome`.
     pub fn greeted(host: &Host, to: SocketAddr, key: &Key) -> Result<Self> {
-        let mut peer = Self::connect(host, to, Some(key))?;
-        peer.send(&key.hello().to_string())?;
-        let welcome = peer.receive()?;
+        Self::connect(host, to, Some(key))?.greet(key)
+    }
+
+    /// As [`Peer::greeted`], from the host on which the calling thread lives.
+    ///
+    /// # Errors
+    /// When there is no `welcome`.
+    pub fn greeted_from_here(to: SocketAddr, key: &Key) -> Result<Self> {
+        Self::from_here(to, Some(key))?.greet(key)
+    }
+
+    fn greet(mut self, key: &Key) -> Result<Self> {
+        self.send(&key.hello().to_string())?;
+        let welcome = self.receive()?;
         if welcome["type"] != "welcome" {
             bail!("expected a welcome, got {welcome}");
         }
-        Ok(peer)
+        Ok(self)
     }
 
     /// Sends a text message.
@@ -168,7 +201,7 @@ impl Peer {
     pub fn until_closed(&mut self, limit: Duration) -> Result<Farewell> {
         let start = Instant::now();
         let mut farewell = Farewell { closed: false, errors: Vec::new(), reason: String::new() };
-        self.socket.get_ref().sock.set_read_timeout(Some(Duration::from_millis(200)))?;
+        self.socket.get_ref().tcp().set_read_timeout(Some(Duration::from_millis(200)))?;
         while !farewell.closed && start.elapsed() < limit {
             match self.socket.read() {
                 Ok(Message::Text(text)) => {
@@ -188,56 +221,16 @@ impl Peer {
     }
 }
 
-fn config(key: Option<&Key>) -> Result<ClientConfig> {
-    let provider = Arc::new(ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_protocol_versions(&[&rustls::version::TLS13])?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Anyone(provider)));
-    Ok(match key {
-        None => builder.with_no_client_auth(),
-        Some(key) => {
-            let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.private.clone()));
-            builder.with_client_auth_cert(vec![key.certificate.clone()], private)?
-        }
-    })
-}
-
-/// Does not care whom it talks to.
-#[derive(Debug)]
-struct Anyone(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anyone {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, TlsError> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _cert: &CertificateDer<'_>,
-        _dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, TlsError> {
-        Err(TlsError::General("TLS 1.3 only".into()))
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, TlsError> {
-        verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
+/// Connects from the host on which the calling thread lives, ready for TLS, whose handshake comes
+/// with the first bytes.
+///
+/// # Errors
+/// When nobody answers.
+pub fn tls(to: SocketAddr, key: Option<&Key>) -> Result<StreamOwned<ClientConnection, TcpStream>> {
+    let tcp = TcpStream::connect_timeout(&to, PATIENCE)?;
+    tcp.set_read_timeout(Some(PATIENCE))?;
+    tcp.set_write_timeout(Some(PATIENCE))?;
+    tcp.set_nodelay(true)?;
+    let name = ServerName::IpAddress(to.ip().into());
+    Ok(StreamOwned::new(ClientConnection::new(Arc::new(tls::client(key)?), name)?, tcp))
 }

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use lanlens_model::DeviceId;
 use lanlens_testkit::figure::{self, at_least, at_most};
 use lanlens_testkit::{Event, Host, Program};
 use serde_json::Value;
 
+use crate::peer::Key;
 use crate::{Home, START_LIMIT, only_json, program};
 
 /// A watcher about to be started.
@@ -29,6 +31,12 @@ impl WatchApp {
     pub fn home(mut self, home: &Home) -> Self {
         self.home = Some(home.clone());
         self
+    }
+
+    /// Under this name, which cameras show when it asks.
+    #[must_use]
+    pub fn name(self, name: &str) -> Self {
+        self.args(&["--name", name])
     }
 
     /// Ends by itself after so many seconds.
@@ -76,6 +84,47 @@ impl Watch {
     pub fn wait_first_frame(&self, camera: &str) -> Result<Event> {
         let what = format!("the first frame of {camera}");
         self.program.wait(&what, START_LIMIT, |event| event.is_of("first_frame", camera))
+    }
+
+    /// The device that it is.
+    ///
+    /// # Errors
+    /// When it has not started yet.
+    pub fn device(&self) -> Result<DeviceId> {
+        Ok(Key::of(&self.home)?.device)
+    }
+
+    /// Waits until a camera has told what may be done with it, from `mark` on.
+    ///
+    /// # Errors
+    /// When it has not within [`START_LIMIT`].
+    pub fn wait_access_from(&self, mark: usize, camera: &str, state: &str) -> Result<Event> {
+        let what = format!("access {state} at {camera}");
+        self.program.wait_from(mark, &what, START_LIMIT, |event| {
+            event.is_of("access", camera) && event.text("state") == state
+        })
+    }
+
+    /// The code that it shows while it waits at a camera.
+    ///
+    /// # Errors
+    /// When it shows none within [`START_LIMIT`].
+    pub fn wait_code(&self, camera: &str) -> Result<String> {
+        let what = format!("the code of {camera}");
+        let event = self.program.wait(&what, START_LIMIT, |event| {
+            event.is_of("access", camera) && !event.text("code").is_empty()
+        })?;
+        Ok(event.text("code").to_owned())
+    }
+
+    /// Fails if it ever showed a picture of a camera.
+    ///
+    /// # Errors
+    /// When it did.
+    pub fn never_saw(&self, camera: &str) -> Result<()> {
+        let events = self.program.events();
+        let seen = |e: &Event| e.is_of("first_frame", camera) || e.is_of("live", camera);
+        self.program.check(!events.iter().any(seen), "shows pictures that it may not see")
     }
 
     /// Waits until a camera is live, from `mark` on.

@@ -61,6 +61,25 @@ impl Host {
         Launch::of(format!("{title} on {}", self.name), command)
     }
 
+    /// As [`Host::launch`], with a new, empty disk of so many KiB at `folder`, which nobody else
+    /// has and which goes away with the program. Others look into it below [`crate::Program::root`].
+    pub fn launch_on_small_disk(
+        &self,
+        program: impl AsRef<Path>,
+        folder: &Path,
+        kib: u32,
+    ) -> Launch {
+        // `ip netns exec` has made a mount namespace already, from which nothing leaks out.
+        let script =
+            "mount -t tmpfs -o size=\"$1k\",mode=700 tmpfs \"$2\" && shift 2 && exec \"$@\"";
+        let title = program.as_ref().file_name().unwrap_or_default().to_string_lossy().into_owned();
+        self.launch("sh")
+            .args(["-c", script, "sh", &kib.to_string()])
+            .arg(folder)
+            .arg(program.as_ref())
+            .title(&format!("{title} on {}", self.name))
+    }
+
     /// Runs a command to its end and returns what it printed.
     ///
     /// # Errors
@@ -75,16 +94,7 @@ impl Host {
     /// # Errors
     /// When the namespace cannot be entered, or `work` panicked.
     pub fn within<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T> {
-        let path = Path::new("/run/netns").join(&self.namespace);
-        let namespace = File::open(&path).with_context(|| format!("opening {}", path.display()))?;
-        std::thread::scope(|scope| {
-            let thread = std::thread::Builder::new().name(format!("on {}", self.name));
-            let handle = thread.spawn_scoped(scope, move || {
-                move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
-                Ok(work())
-            })?;
-            handle.join().map_err(|_| anyhow!("the work on {} panicked", self.name))?
-        })
+        within(&self.namespace, &self.name, work)
     }
 
     /// Unplugs the host; it loses its addresses and routes.
@@ -181,4 +191,22 @@ impl Host {
         which.args(["-c", "command -v \"$0\"", tool]).stdout(Stdio::null());
         which.status().is_ok_and(|status| status.success())
     }
+}
+
+/// Does `work` on a thread that lives in this namespace.
+pub(crate) fn within<T: Send>(
+    namespace: &str,
+    title: &str,
+    work: impl FnOnce() -> T + Send,
+) -> Result<T> {
+    let path = Path::new("/run/netns").join(namespace);
+    let namespace = File::open(&path).with_context(|| format!("opening {}", path.display()))?;
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name(format!("on {title}"));
+        let handle = thread.spawn_scoped(scope, move || {
+            move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
+            Ok(work())
+        })?;
+        handle.join().map_err(|_| anyhow!("the work on {title} panicked"))?
+    })
 }

@@ -11,8 +11,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result, bail};
 
-use crate::Host;
+use crate::host::within;
 use crate::privilege::{is_root, skip};
+use crate::{Capture, Host};
 
 /// Which addresses the hosts of a LAN get, besides their loopback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,6 +96,17 @@ impl Lan {
         let host = Host::new(name, namespace, self.addresses, number);
         host.link_up()?;
         Ok(host)
+    }
+}
+
+impl Lan {
+    /// Captures, from now on, every frame that any two hosts exchange; each is seen several times,
+    /// at the ports that it passes.
+    ///
+    /// # Errors
+    /// When there is no raw socket or no thread for it.
+    pub fn capture(&self) -> Result<Capture> {
+        within(&self.switch, "the switch", Capture::start)?
     }
 }
 

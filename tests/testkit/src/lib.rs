@@ -12,6 +12,7 @@
 
 pub mod binaries;
 pub mod burned;
+pub mod capture;
 pub mod display;
 pub mod figure;
 mod host;
@@ -23,6 +24,7 @@ pub mod procfs;
 mod program;
 
 pub use binaries::bin;
+pub use capture::Capture;
 pub use display::Display;
 pub use host::Host;
 pub use lan::{Addresses, Lan};

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -237,6 +237,11 @@ impl Program {
             bail!(self.failure(&format!("ended with {:?} after {signal:?}", self.exit)));
         }
         Ok(took)
+    }
+
+    /// The root of the files as it sees them, while it runs: it may have disks of its own.
+    pub fn root(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root", self.pid()))
     }
 
     /// Names of its threads.

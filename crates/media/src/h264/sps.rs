@@ -8,8 +8,8 @@ use super::bits::{Bits, OutOfBits, unescape};
 use super::{NalKind, nal_kind, vui};
 use crate::{ColorMatrix, ColorRange};
 
-/// Macroblocks that all reference pictures of a stream may hold together: MaxDpbMbs of level 5.2
-/// (table A-1). A stream that wants more would only reserve memory.
+/// Macroblocks that all reference pictures of a stream may hold together: MaxDpbMbs of levels 5.1 and
+/// 5.2 (table A-1 and section A.3.1). A stream that wants more would only reserve memory.
 const REFERENCE_MACROBLOCKS_MAX: u64 = 184_320;
 
 /// Profiles whose parameter set carries chroma format, bit depths and scaling lists.
@@ -28,6 +28,10 @@ pub struct Sps {
     pub width: u32,
     /// Pixels, after cropping.
     pub height: u32,
+    /// Macroblocks (16×16 pixels) side by side, before cropping: what a decoder reserves.
+    pub columns: u32,
+    /// Macroblocks one below the other, before cropping.
+    pub rows: u32,
     /// Reference pictures the decoder must keep, 0..=16.
     pub reference_frames: u8,
     /// Limited unless the stream says otherwise.
@@ -125,7 +129,24 @@ impl Sps {
         }
         let (range, matrix) =
             if bits.flag()? { vui::read_colors(&mut bits)? } else { Default::default() };
-        Ok(Self { id, profile, level, width, height, reference_frames, range, matrix })
+        let [columns, rows] = [columns, rows].map(|count| count as u32);
+        Ok(Self {
+            id,
+            profile,
+            level,
+            width,
+            height,
+            columns,
+            rows,
+            reference_frames,
+            range,
+            matrix,
+        })
+    }
+
+    /// Macroblocks of a picture.
+    pub fn macroblocks(&self) -> usize {
+        self.columns as usize * self.rows as usize
     }
 }
 

@@ -23,10 +23,19 @@ pub(crate) struct Rig {
 impl Rig {
     /// A camera that `owner` owns already, under this mode.
     pub(crate) fn new(access: AccessMode) -> Self {
-        let (device, now) = (device("camera"), Instant::now());
-        let camera = CameraId::new(device, "pattern");
         let mut trust = TrustView::default();
         trust.claim(DeviceId::from_spki(b"owner"), "", 1);
+        Self::with(access, trust)
+    }
+
+    /// A camera that nobody owns.
+    pub(crate) fn unclaimed() -> Self {
+        Self::with(AccessMode::Ask, TrustView::default())
+    }
+
+    fn with(access: AccessMode, trust: TrustView) -> Self {
+        let (device, now) = (device("camera"), Instant::now());
+        let camera = CameraId::new(device, "pattern");
         let config = Config {
             node: NodeId::new(device, "slot"),
             role: Role::Camera,

@@ -27,7 +27,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use lanlens_media::{CaptureTime, EncodedUnit};
+use lanlens_media::{Allowance, CaptureTime, EncodedUnit, SharedBudget};
 use lanlens_model::{Layer, MediaKind};
 
 use crate::capture_time::CaptureClock;
@@ -98,9 +98,22 @@ pub struct Assembler {
 
 impl Default for Assembler {
     fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Assembler {
+    /// An assembler that waits for a stream and its first keyframe, on its own in this process.
+    pub fn new() -> Self {
+        Self::within(SharedBudget::new(0).allowance(usize::MAX))
+    }
+
+    /// An assembler that shares a budget with others: `allowance` counts the bytes of the packets that
+    /// wait to make a unit. A stream that needs more than there is drops to its next keyframe.
+    pub fn within(allowance: Allowance) -> Self {
         Self {
             ssrc: None,
-            window: Window::default(),
+            window: Window::new(allowance),
             parameter_sets: ParameterSets::default(),
             capture: CaptureClock::default(),
             awaiting_keyframe: true,
@@ -113,13 +126,6 @@ impl Default for Assembler {
             request_due: false,
             stats: SubscriberStats::default(),
         }
-    }
-}
-
-impl Assembler {
-    /// An assembler that waits for a stream and its first keyframe.
-    pub fn new() -> Self {
-        Self::default()
     }
 
     /// Tells which stream will come, so that a keyframe can be asked for before its first packet.
@@ -204,9 +210,18 @@ impl Assembler {
         self.stats
     }
 
+    /// Whether everything it holds stays within its limits.
+    #[cfg(fuzzing)]
+    pub fn is_bounded(&self) -> bool {
+        let (packets, bytes) = self.window.held();
+        packets <= window::PACKETS_MAX
+            && bytes <= window::BYTES_MAX
+            && self.parameter_sets.is_bounded()
+    }
+
     fn start_stream(&mut self, ssrc: u32) {
         self.ssrc = Some(ssrc);
-        self.window = Window::default();
+        self.window.clear();
         self.parameter_sets = ParameterSets::default();
         self.capture = CaptureClock::default();
         self.requested = None;

@@ -11,6 +11,8 @@ use lanlens_model::limits;
 
 const START_CODE: [u8; 4] = [0, 0, 0, 1];
 const TYPE_MASK: u8 = 0x1f;
+/// Somebody on the way says that the NAL unit is damaged (RFC 6184 section 5.3).
+const DAMAGED: u8 = 0x80;
 const SLICE: u8 = 1;
 const IDR: u8 = 5;
 const SPS: u8 = 7;
@@ -32,6 +34,8 @@ const SET_BYTES_MAX: usize = 1024;
 pub(super) enum Damage {
     #[error("a NAL unit type that packetization mode 1 does not have")]
     UnknownType,
+    #[error("a NAL unit that is marked as damaged")]
+    Marked,
     #[error("an aggregation packet whose lengths do not fit")]
     Aggregate,
     #[error("fragments that do not make a NAL unit")]
@@ -66,6 +70,15 @@ impl ParameterSets {
             kept.pop_front();
         }
         kept.push_back(nal.to_vec());
+    }
+
+    /// Whether what is kept stays within the limits.
+    #[cfg(fuzzing)]
+    pub(super) fn is_bounded(&self) -> bool {
+        let is_bounded = |kept: &VecDeque<Vec<u8>>| {
+            kept.len() <= SETS_MAX && kept.iter().all(|set| set.len() <= SET_BYTES_MAX)
+        };
+        is_bounded(&self.sps) && is_bounded(&self.pps)
     }
 
     fn is_complete(&self) -> bool {
@@ -155,6 +168,9 @@ impl Builder {
         // Padding only.
         let Some(header) = payload.first() else { return Ok(()) };
         let kind = header & TYPE_MASK;
+        if header & DAMAGED != 0 {
+            return Err(Damage::Marked);
+        }
         if self.fragmented.is_some() && kind != FU_A {
             return Err(Damage::Fragments);
         }
@@ -174,7 +190,7 @@ impl Builder {
                 return Err(Damage::Aggregate);
             }
             let (nal, after) = after.split_at(length);
-            if !(1..=23).contains(&(nal[0] & TYPE_MASK)) {
+            if nal[0] & DAMAGED != 0 || !(1..=23).contains(&(nal[0] & TYPE_MASK)) {
                 return Err(Damage::Aggregate);
             }
             self.add_nal(nal)?;

@@ -1,12 +1,13 @@
 //! The reorder window: packets by extended sequence number, from the first that is not yet part of a
 //! finished unit.
 //!
-//! Bounded in packets and bytes. Finds gaps and unit boundaries; does not look into payloads.
+//! Bounded in packets and bytes, and in what all windows of a node hold together. Finds gaps and unit boundaries; does not look into payloads.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 use bytes::Bytes;
+use lanlens_media::Allowance;
 use lanlens_model::limits;
 
 use super::RtpPacket;
@@ -15,6 +16,8 @@ use super::RtpPacket;
 pub(super) const PACKETS_MAX: usize = 8192;
 /// Payload held at once.
 pub(super) const BYTES_MAX: usize = 2 * limits::ACCESS_UNIT_BYTES_MAX;
+/// What a packet costs besides its payload: its place here, its buffer's own, and padding.
+const PACKET_BYTES: usize = 512;
 /// A jump of the sequence numbers beyond this is a sender that started over.
 const JUMP_MAX: i64 = 4096;
 /// So is a run of this many packets that all seem to be old.
@@ -45,10 +48,12 @@ pub(super) enum Insert {
     Overflow,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Window {
     packets: BTreeMap<i64, Stored>,
     bytes: usize,
+    /// Counts the payloads and [`PACKET_BYTES`] for each packet.
+    allowance: Allowance,
     /// The first packet that is not part of a finished unit; `None` before the first packet.
     head: Option<i64>,
     /// Everything from `head` to before this is there and belongs to the unit at the head.
@@ -60,6 +65,38 @@ pub(super) struct Window {
 }
 
 impl Window {
+    /// An empty window that may hold what `allowance` says.
+    pub(super) fn new(allowance: Allowance) -> Self {
+        Self {
+            packets: BTreeMap::new(),
+            bytes: 0,
+            allowance,
+            head: None,
+            frontier: 0,
+            newest: 0,
+            settled: false,
+            late_run: 0,
+        }
+    }
+
+    /// Forgets everything: another stream begins.
+    pub(super) fn clear(&mut self) {
+        self.packets.clear();
+        self.bytes = 0;
+        self.head = None;
+        (self.settled, self.late_run) = (false, 0);
+        self.settle();
+    }
+
+    /// Gives back what is not held any more, which never fails.
+    fn settle(&mut self) {
+        let _ = self.allowance.hold(self.memory());
+    }
+
+    fn memory(&self) -> usize {
+        self.bytes + self.packets.len() * PACKET_BYTES
+    }
+
     pub(super) fn insert(&mut self, packet: RtpPacket, now: Instant) -> Insert {
         let Some(head) = self.head else {
             self.begin(packet, now);
@@ -84,7 +121,8 @@ impl Window {
             return Insert::Duplicate;
         }
         let room = self.bytes + packet.payload.len() <= BYTES_MAX;
-        if !room || self.packets.len() >= PACKETS_MAX {
+        let more = self.memory() + packet.payload.len() + PACKET_BYTES;
+        if !room || self.packets.len() >= PACKETS_MAX || self.allowance.hold(more).is_err() {
             self.begin(packet, now);
             return Insert::Overflow;
         }
@@ -104,11 +142,13 @@ impl Window {
     /// Empties the window and begins with this packet.
     fn begin(&mut self, packet: RtpPacket, now: Instant) {
         let sequence = FIRST + i64::from(packet.sequence);
-        *self = Self::default();
+        self.clear();
         self.head = Some(sequence);
         self.frontier = sequence;
         self.newest = sequence;
         self.store(sequence, packet, now);
+        // One packet is always within a stream's own part.
+        self.settle();
     }
 
     fn store(&mut self, sequence: i64, packet: RtpPacket, now: Instant) {
@@ -173,6 +213,7 @@ impl Window {
     fn remove(&mut self, sequence: i64) -> Option<Stored> {
         let packet = self.packets.remove(&sequence)?;
         self.bytes -= packet.payload.len();
+        self.settle();
         Some(packet)
     }
 
@@ -215,7 +256,7 @@ impl Window {
     }
 
     /// Packets and bytes held now.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn held(&self) -> (usize, usize) {
         (self.packets.len(), self.bytes)
     }
@@ -224,6 +265,7 @@ impl Window {
         let kept = self.packets.split_off(&sequence);
         self.packets = kept;
         self.bytes = self.packets.values().map(|packet| packet.payload.len()).sum();
+        self.settle();
         self.head = Some(sequence);
         self.frontier = sequence;
         self.settled = true;

@@ -8,9 +8,9 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use lanlens_identity::{Home, Identity};
 use lanlens_model::{CameraId, Epoch, NodeId, Role};
-use lanlens_protocol::{Greeting, Message, OfferedCamera, VERSION};
+use lanlens_protocol::{ChannelBinding, Greeting, Message, OfferedCamera, VERSION};
 use lanlens_signaling::{
-    CloseReason, Link, LinkEvent, ListenConfig, Listener, PATH, Refusal, dial,
+    CloseReason, KnownAddresses, Link, LinkEvent, ListenConfig, Listener, PATH, Refusal, dial,
 };
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
@@ -36,6 +36,7 @@ pub(crate) fn greeting(identity: &Identity) -> Greeting {
         node: NodeId::new(device, "camera-0"),
         role: Role::Camera,
         epoch: Epoch(1),
+        run: None,
         name: "Kitchen".into(),
         resume: Vec::new(),
         cameras: vec![OfferedCamera {
@@ -51,6 +52,7 @@ pub(crate) struct Node {
     pub(crate) address: SocketAddr,
     pub(crate) accepted: mpsc::Receiver<Link>,
     pub(crate) refused: mpsc::Receiver<Refusal>,
+    pub(crate) known: KnownAddresses,
     _stop: DropGuard,
 }
 
@@ -61,11 +63,12 @@ impl Node {
         let config = ListenConfig { listen, only: None };
         let listener = Listener::bind(identity.clone(), config).unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], listener.port()));
+        let known = listener.known_addresses();
         let (accepted_in, accepted) = mpsc::channel(64);
         let (refused_in, refused) = mpsc::channel(64);
         let stop = CancellationToken::new();
         tokio::spawn(listener.run(stop.clone(), accepted_in, refused_in));
-        Self { identity, address, accepted, refused, _stop: stop.drop_guard() }
+        Self { identity, address, accepted, refused, known, _stop: stop.drop_guard() }
     }
 
     pub(crate) async fn accept(&mut self) -> Running {
@@ -84,6 +87,7 @@ impl Node {
 /// A link with a task of its own.
 pub(crate) struct Running {
     pub(crate) device: lanlens_model::DeviceId,
+    pub(crate) channel: ChannelBinding,
     pub(crate) outgoing: mpsc::Sender<Message>,
     pub(crate) events: mpsc::Receiver<LinkEvent>,
     pub(crate) cancel: CancellationToken,
@@ -92,12 +96,12 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(link: Link) -> Self {
-        let device = link.device;
+        let (device, channel) = (link.device, link.channel);
         let (outgoing, queue) = mpsc::channel(256);
         let (sender, events) = mpsc::channel(256);
         let cancel = CancellationToken::new();
         let task = tokio::spawn(link.run(queue, sender, cancel.clone()));
-        Self { device, outgoing, events, cancel, task }
+        Self { device, channel, outgoing, events, cancel, task }
     }
 
     pub(crate) async fn say(&self, message: Message) {

@@ -220,9 +220,15 @@ pub(crate) fn click_at(window: &mut Window, pos: Pos2) {
     button(window, pos, false);
 }
 
-/// What the window sends when it was decided about device `n`.
-pub(crate) fn decide(n: u8, name: &str, allow: bool) -> Command {
-    Command::Decide { device: device(n), name: name.into(), allow }
+/// What the window sends when device `n` is let in by this code.
+pub(crate) fn allow(n: u8, name: &str, code: u64) -> Command {
+    let codes = vec![Code::from_number(code)];
+    Command::Allow { device: device(n), name: name.into(), codes }
+}
+
+/// What the window sends when device `n` is refused or removed.
+pub(crate) fn remove(n: u8, name: &str) -> Command {
+    Command::Remove { device: device(n), name: name.into() }
 }
 
 /// Seconds until the window paints by itself.

@@ -269,6 +269,56 @@ fn a_unit_that_never_ends_does_not_grow_the_window() {
 }
 
 #[test]
+fn a_unit_of_the_greatest_length_comes_out_and_one_byte_more_is_discarded() {
+    for (more, whole) in [(0, 1), (1, 0)] {
+        let mut sender = Sender::new(10, 0);
+        let mut rig = Rig::started(&mut sender);
+        // One slice behind one start code, in fragments as large as a datagram can be.
+        let nal = slice(0x41, limits::ACCESS_UNIT_BYTES_MAX - 4 - 2 + more);
+        let chunks: Vec<_> = nal[1..].chunks(60_000).collect();
+        for (index, chunk) in chunks.iter().enumerate() {
+            let (first, last) = (index == 0, index + 1 == chunks.len());
+            let mut fragment = vec![0x5c, u8::from(first) << 7 | u8::from(last) << 6 | 1];
+            fragment.extend(*chunk);
+            let packet = sender.packet(fragment, last);
+            rig.take([packet]);
+        }
+        assert_eq!(rig.units.len(), whole);
+        assert!(rig.units.iter().all(|unit| unit.data.len() == limits::ACCESS_UNIT_BYTES_MAX));
+    }
+}
+
+#[test]
+fn packets_of_one_stream_leave_the_others_their_own_part() {
+    let shared = SharedBudget::new(limits::REASSEMBLY_BYTES_SHARED);
+    let rig = || {
+        let allowance = shared.allowance(limits::REASSEMBLY_BYTES_OWN);
+        Rig { assembler: Assembler::within(allowance), ..Rig::new() }
+    };
+    // As many as it takes to use up the rest, each with a unit that never ends.
+    let mut greedy: Vec<_> = (0..10).map(|_| (Sender::new(10, 0), rig())).collect();
+    for (sender, rig) in &mut greedy {
+        rig.take(sender.keyframe(250));
+        for _ in 0..90 {
+            let packet = sender.packet(slice(0x41, 60_000), false);
+            rig.take([packet]);
+        }
+    }
+    assert!(greedy.iter().any(|(_, rig)| rig.assembler.stats().units_dropped > 0));
+    let mut rest = shared.allowance(0);
+    rest.hold(shared.left()).unwrap();
+
+    let (mut sender, mut rig) = (Sender::new(10, 0), rig());
+    for _ in 0..3 {
+        // In packets of 100 bytes, each of which counts with its own cost too.
+        rig.take(sender.keyframe(120_000));
+    }
+    assert_eq!(rig.units.len(), 3);
+    drop((greedy, rest));
+    assert_eq!(shared.left(), limits::REASSEMBLY_BYTES_SHARED);
+}
+
+#[test]
 fn another_stream_starts_over() {
     let mut sender = Sender::new(10, 0);
     let mut rig = Rig::started(&mut sender);
@@ -328,7 +378,7 @@ fn a_decoders_wish_is_passed_on_at_once_but_not_twice_in_300_ms() {
 
 #[test]
 fn broken_payloads_are_discarded_and_the_stream_goes_on() {
-    let broken: [&[u8]; 12] = [
+    let broken: [&[u8]; 15] = [
         &[0x78, 0],          // half a length
         &[0x78, 0, 9, 0x65], // a length beyond the packet
         &[0x78, 0, 0],       // an empty NAL unit
@@ -341,6 +391,9 @@ fn broken_payloads_are_discarded_and_the_stream_goes_on() {
         &[0x7d, 0x85, 1],    // FU-B
         &[0x60, 1],          // type 0
         &[0x65],             // a slice without a header
+        &[0xc1, 0x9a],       // a slice that is marked as damaged
+        &[0xfc, 0xc1, 0x9a], // the same in fragments
+        &[0x78, 0, 2, 0xc1, 0x9a],
     ];
     for payload in broken {
         let mut sender = Sender::new(10, 0);
