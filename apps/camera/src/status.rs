@@ -37,9 +37,11 @@ impl StatusLine {
         if let Some(claim) = &snapshot.news {
             let who = who(&claim.name, &claim.device.to_string());
             self.news(&format!(
-                "{who} has become the owner of this computer's cameras; not you? {}; yours? {}",
-                self.trust("reset"),
-                self.trust("dismiss")
+                "{who} has become the owner of this computer's cameras; yours? {}; not yours? {}, \
+                 then {} for your own viewer",
+                self.trust("dismiss"),
+                self.trust(&format!("revoke {}", claim.device)),
+                self.trust("allow CODE --owner")
             ));
         }
         self.news("open lanlens-viewer on another computer of this Wi-Fi; Ctrl-C ends");
@@ -55,7 +57,8 @@ impl StatusLine {
             }
             Event::Claimed { viewer, name } => {
                 let who = who(name, &viewer.to_string());
-                format!("{who} is now the owner of this camera; not you? {}", self.trust("reset"))
+                let revoke = self.trust(&format!("revoke {viewer}"));
+                format!("{who} is now the owner of this camera; not yours? {revoke}")
             }
             Event::AccessRequest { viewer, name, code } => format!(
                 "{} asks to watch. If its screen shows {}: {}; if not: {}",

@@ -51,8 +51,9 @@ enum TrustTask {
 Examples:
   lanlens trust allow 482913            the code that both screens show
   lanlens trust allow 482 913           the same
-  lanlens trust allow k3jq7x2a          a device that `lanlens trust list` shows")]
-    Allow(WhomArgs),
+  lanlens trust allow k3jq7x2a          a device that `lanlens trust list` shows
+  lanlens trust allow 482913 --owner    and let it allow and remove others, as your own viewer")]
+    Allow(AllowArgs),
 
     /// Refuse a device, now and later
     #[command(after_help = "\
@@ -101,6 +102,17 @@ Examples:
 
 Needed after a card or a home folder was copied. Close this home's programs first.")]
     NewKey(ConfirmArgs),
+}
+
+/// Whom to allow, and how much.
+#[derive(Debug, Args)]
+struct AllowArgs {
+    #[command(flatten)]
+    whom: WhomArgs,
+
+    /// It may allow and remove others too, like the viewer that claimed the cameras
+    #[arg(long)]
+    owner: bool,
 }
 
 /// Whom `allow` and `deny` are about.
@@ -153,9 +165,12 @@ pub(crate) fn run(args: TrustArgs) -> Result<u8> {
     let mut store = TrustStore::open(&home);
     match args.task {
         TrustTask::List(args) => trust_list::run(&args, &store.load()?, unix_s()),
-        TrustTask::Allow(args) => found(decide(&mut store, &args.whom.join(" "), true)),
-        TrustTask::Deny(args) => found(decide(&mut store, &args.whom.join(" "), false)),
-        TrustTask::Revoke(args) => found(decide_device(&mut store, &args.device.join(" "), false)),
+        TrustTask::Allow(args) => {
+            let role = if args.owner { Role::Owner } else { Role::Watcher };
+            found(decide(&mut store, &args.whom.whom.join(" "), Some(role)))
+        }
+        TrustTask::Deny(args) => found(decide(&mut store, &args.whom.join(" "), None)),
+        TrustTask::Revoke(args) => found(revoke(&mut store, &args.device.join(" "))),
         TrustTask::Reset(args) => reset(&home, &mut store, &args),
         TrustTask::Invite(args) => trust_invite::run(&args, &mut store),
         TrustTask::Join(args) => join(&mut store, args.link),
@@ -176,39 +191,67 @@ fn found(outcome: Result<()>) -> Result<u8> {
     Err(error)
 }
 
-fn decide(store: &mut TrustStore, whom: &str, allow: bool) -> Result<()> {
-    let Ok(code) = whom.parse::<Code>() else { return decide_device(store, whom, allow) };
-    let decided = store.decide_code(code, allow, unix_s())?;
+/// What a device may do that is let in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Watcher,
+    Owner,
+}
+
+/// Lets somebody in in this role, or nobody.
+fn decide(store: &mut TrustStore, whom: &str, role: Option<Role>) -> Result<()> {
+    let Ok(code) = whom.parse::<Code>() else { return decide_device(store, whom, role) };
+    let decided = store.decide_code(code, role.is_some(), unix_s())?;
+    if role == Some(Role::Owner) {
+        store.change(|view| view.make_owner(decided.device, &decided.name))?;
+    }
     let who = called(&decided.trust, decided.device, &decided.name);
-    out(&format!("{who} {}\n", if allow { "may now watch" } else { "may not watch" }));
+    let state = match role {
+        Some(Role::Owner) => "is now an owner of the cameras",
+        Some(Role::Watcher) => "may now watch",
+        None => "may not watch",
+    };
+    out(&format!("{who} {state}\n"));
     Ok(())
 }
 
-fn decide_device(store: &mut TrustStore, whom: &str, allow: bool) -> Result<()> {
+fn decide_device(store: &mut TrustStore, whom: &str, role: Option<Role>) -> Result<()> {
     let (view, outcome) = store.change(|view| -> Result<_> {
         let found = find_device(view, whom)?;
-        let device = found.device;
-        let could = view.owners.contains_key(&device) || view.watchers.contains_key(&device);
+        let (device, could) = (found.device, view.admits(found.device));
         let code = view.waiting.iter().find(|waiting| waiting.device == device).map(|w| w.code);
-        match (allow, code) {
+        match (role, code) {
             // Anybody can call himself anything, so a name opens no door.
-            (true, Some(code)) if found.by_name => bail!(
+            (Some(_), Some(code)) if found.by_name => bail!(
                 "who waits as “{whom}” has only said so: compare the code on both screens, then \
                  `lanlens trust allow {code}`"
             ),
-            (true, _) => view.allow(device, &found.name),
-            (false, _) => view.deny(device, &found.name),
+            (Some(Role::Owner), _) => view.make_owner(device, &found.name),
+            (Some(Role::Watcher), _) => view.allow(device, &found.name),
+            (None, _) => view.deny(device, &found.name),
         }
         Ok((found, could))
     })?;
     let (found, could) = outcome?;
-    let state = match (allow, could) {
-        (true, false) => "may now watch",
-        (true, true) => "may watch already",
-        (false, true) => "may no longer watch",
-        (false, false) => "may not watch",
+    let state = match (role, could) {
+        (Some(Role::Owner), _) => "is now an owner of the cameras",
+        (Some(Role::Watcher), false) => "may now watch",
+        (Some(Role::Watcher), true) => "may watch already",
+        (None, true) => "may no longer watch",
+        (None, false) => "may not watch",
     };
     out(&format!("{} {state}\n", called(&view, found.device, &found.name)));
+    Ok(())
+}
+
+fn revoke(store: &mut TrustStore, whom: &str) -> Result<()> {
+    decide_device(store, whom, None)?;
+    if store.load()?.invitation.is_some() {
+        out(
+            "whoever still has the invitation can come back as a new device: `lanlens trust invite \
+             --new` makes another\n",
+        );
+    }
     Ok(())
 }
 

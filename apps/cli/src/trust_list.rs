@@ -112,8 +112,8 @@ fn notes(view: &TrustView, now_s: u64) -> String {
         let who = called(view, news.device, &news.name);
         let when = ago(now_s.saturating_sub(news.at_s));
         notes.push_str(&format!(
-            "\n{who} claimed the cameras {when}: `lanlens trust dismiss` if you know it, `lanlens \
-             trust revoke` if not\n"
+            "\n{who} claimed the cameras {when}: `lanlens trust dismiss` if you know it; if not, \
+             `lanlens trust revoke` it and `lanlens trust allow CODE --owner` your own viewer\n"
         ));
     }
     if view.invitation.is_some() {

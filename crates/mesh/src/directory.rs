@@ -86,6 +86,8 @@ pub(crate) struct Camera {
     pub(crate) name: String,
     pub(crate) node: NodeId,
     pub(crate) discovered: Instant,
+    /// When it was first heard of.
+    pub(crate) known_since: Instant,
     /// Its node told of it on the present link.
     pub(crate) told: bool,
     /// The program was told of it (and not yet that it is gone).
@@ -272,6 +274,7 @@ impl Mesh {
             name: name.to_owned(),
             node,
             discovered: self.now,
+            known_since: self.now,
             told,
             listed: false,
             offline_since: None,

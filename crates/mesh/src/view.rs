@@ -1,9 +1,12 @@
 //! The mesh's state as a window paints it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use lanlens_model::{
-    Access, CameraId, CameraView, DeviceView, LocalCamera, Snapshot, TileState, WatcherView,
+    Access, CameraId, CameraView, DeviceId, DeviceView, LocalCamera, Snapshot, TileState,
+    WatcherView,
 };
 
 use crate::Mesh;
@@ -11,9 +14,13 @@ use crate::directory::{Camera, Node};
 
 pub(crate) fn snapshot(mesh: &Mesh) -> Snapshot {
     let cameras = mesh.directory.cameras.iter();
+    let first = first_of_each_name(mesh);
+    let first_of = |name: &str| first.get(&folded(name)).map(|(_, device)| *device);
     Snapshot {
         own: Some(mesh.own_device()),
-        cameras: cameras.map(|(id, camera)| (*id, Arc::new(tile(mesh, *id, camera)))).collect(),
+        cameras: cameras
+            .map(|(id, camera)| (*id, Arc::new(tile(mesh, *id, camera, first_of(&camera.name)))))
+            .collect(),
         local: mesh.config.cameras.iter().map(|(id, name)| local(mesh, *id, name)).collect(),
         cameras_over_limit: mesh.directory.cameras_over_limit,
         requests: mesh.requests(),
@@ -22,7 +29,23 @@ pub(crate) fn snapshot(mesh: &Mesh) -> Snapshot {
     }
 }
 
-fn tile(mesh: &Mesh, id: CameraId, camera: &Camera) -> CameraView {
+/// Which device had a name first, of those that use it now.
+fn first_of_each_name(mesh: &Mesh) -> BTreeMap<String, (Instant, DeviceId)> {
+    let mut first: BTreeMap<String, (Instant, DeviceId)> = BTreeMap::new();
+    for (id, camera) in &mesh.directory.cameras {
+        let entry = (camera.known_since, id.device());
+        let known = first.entry(folded(&camera.name)).or_insert(entry);
+        *known = (*known).min(entry);
+    }
+    first
+}
+
+/// Names that people take for the same.
+fn folded(name: &str) -> String {
+    name.trim().to_lowercase()
+}
+
+fn tile(mesh: &Mesh, id: CameraId, camera: &Camera, first: Option<DeviceId>) -> CameraView {
     let node = mesh.directory.nodes.get(&camera.node);
     CameraView {
         id,
@@ -33,6 +56,7 @@ fn tile(mesh: &Mesh, id: CameraId, camera: &Camera) -> CameraView {
         state: state(mesh, id, camera, node),
         access: node.and_then(|node| node.access),
         linked: node.is_some_and(|node| node.link.is_some()),
+        same_name: first.is_some_and(|device| device != id.device()),
         watchers: node.and_then(|node| watchers(id, node)),
         stats: mesh.watching.of_camera(id).and_then(|(_, session)| session.stats.clone()),
     }

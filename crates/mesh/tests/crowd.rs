@@ -229,3 +229,13 @@ fn however_many_cameras_somebody_pretends_to_be_a_viewer_draws_only_so_many_code
         .count();
     assert_eq!(drawn, CODES_PER_VIEWER_MAX);
 }
+
+#[test]
+fn a_camera_that_takes_the_name_of_one_that_was_there_before_is_marked() {
+    let mut viewer = Viewer::new();
+    let first = viewer.camera([10, 0, 0, 1], device("ann"));
+    viewer.wait(Duration::from_secs(1));
+    let second = viewer.camera([10, 0, 0, 66], device("eve"));
+    let cameras = viewer.mesh.snapshot().cameras;
+    assert_eq!((cameras[&first].same_name, cameras[&second].same_name), (false, true));
+}

@@ -63,6 +63,8 @@ pub struct CameraView {
     pub linked: bool,
     /// The figures of the last second.
     pub stats: Option<StreamStats>,
+    /// Another device's camera was known by this name before: this one may pretend to be that one.
+    pub same_name: bool,
     /// Who watches it now, this device included; `None` unless this device owns it.
     pub watchers: Option<Vec<DeviceView>>,
 }

@@ -1,4 +1,4 @@
-//! The handshake of one accepted socket: prove a key, ask for the right path, be no web page.
+//! The handshake of one accepted socket: prove a key, ask for the right host and path, be no web page.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,6 +14,7 @@ use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, 
 use tokio_tungstenite::tungstenite::http::{StatusCode, header};
 
 use crate::admission::Ticket;
+use crate::host::is_for;
 use crate::socket::{HeadLimit, Proven, websocket_config};
 use crate::{Link, PATH};
 
@@ -60,12 +61,15 @@ async fn shake(
     ticket: Ticket,
     deadline: Instant,
 ) -> Result<Link, Failure> {
+    let local = tcp.local_addr().map_err(|_| Failure::Gone)?;
     let acceptor = TlsAcceptor::from(identity.server_config());
     let tls = acceptor.accept(tcp).await.map_err(|error| io_failure("TLS", &error))?;
     let proven =
         Proven::of(tls.get_ref().1).map_err(|why| Failure::Refused(format!("TLS: {why}")))?;
     let stream = HeadLimit::new(TlsStream::Server(tls));
-    let mut socket = accept_hdr_async_with_config(stream, check_request, Some(websocket_config()))
+    #[expect(clippy::result_large_err, reason = "the signature that tungstenite asks for")]
+    let check = |request: &Request, response| check_request(request, response, local);
+    let mut socket = accept_hdr_async_with_config(stream, check, Some(websocket_config()))
         .await
         .map_err(|error| match error {
             WsError::Io(error) => io_failure("WebSocket", &error),
@@ -93,11 +97,19 @@ fn words(answer: &tokio_tungstenite::tungstenite::http::Response<Option<Vec<u8>>
 }
 
 /// Web pages always send `Origin` with a WebSocket (RFC 6455 section 4.1), native programs never:
-/// so no foreign page can use this port through somebody's browser.
+/// so no foreign page can use this port through somebody's browser. `local`: where it came in.
 #[expect(clippy::result_large_err, reason = "the signature that tungstenite asks for")]
-fn check_request(request: &Request, response: Response) -> Result<Response, ErrorResponse> {
+fn check_request(
+    request: &Request,
+    response: Response,
+    local: SocketAddr,
+) -> Result<Response, ErrorResponse> {
     if request.headers().contains_key(header::ORIGIN) {
         return Err(answer(StatusCode::FORBIDDEN, "web pages may not use this port".into()));
+    }
+    if !is_for(request, local) {
+        let text = "the request is not for the address that it came in on";
+        return Err(answer(StatusCode::MISDIRECTED_REQUEST, text.into()));
     }
     if request.uri().path() != PATH {
         return Err(answer(StatusCode::NOT_FOUND, format!("signaling is at {PATH}")));

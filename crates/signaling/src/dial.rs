@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_rustls::{TlsConnector, TlsStream};
 use tokio_tungstenite::client_async_with_config;
 
+use crate::host::host_of;
 use crate::socket::{HeadLimit, Proven, websocket_config};
 use crate::{Link, PATH};
 
@@ -176,6 +177,8 @@ async fn attempt(
 ) -> Result<Link, AttemptError> {
     let tcp = TcpStream::connect(address).await.map_err(AttemptError::Tcp)?;
     tcp.set_nodelay(true).map_err(AttemptError::Tcp)?;
+    // Not what was dialed where that was 0.0.0.0.
+    let reached = tcp.peer_addr().map_err(AttemptError::Tcp)?;
     let connector = TlsConnector::from(identity.client_config(expect));
     // Never sent and never checked; TLS libraries want one.
     let name = ServerName::IpAddress(IpAddr::from([0, 0, 0, 0]).into());
@@ -187,7 +190,7 @@ async fn attempt(
     let proven =
         Proven::of(tls.get_ref().1).map_err(|why| AttemptError::Tls(io::Error::other(why)))?;
     let stream = HeadLimit::new(TlsStream::Client(tls));
-    let url = format!("ws://lanlens{PATH}");
+    let url = format!("ws://{}{PATH}", host_of(reached));
     let (mut socket, _) = client_async_with_config(url, stream, Some(websocket_config()))
         .await
         .map_err(|error| AttemptError::WebSocket(error.to_string()))?;

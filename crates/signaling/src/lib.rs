@@ -18,6 +18,7 @@ mod accept;
 mod admission;
 mod clock;
 mod dial;
+mod host;
 mod link;
 mod listen;
 mod pings;

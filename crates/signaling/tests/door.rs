@@ -48,9 +48,9 @@ async fn request(node: &Node, lines: &str) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-fn upgrade(path: &str, more: &str) -> String {
+fn upgrade(path: &str, host: impl std::fmt::Display, more: &str) -> String {
     format!(
-        "{path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+        "{path} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=={more}"
     )
 }
@@ -88,11 +88,38 @@ async fn a_client_without_a_key_is_turned_away() {
 #[tokio::test]
 async fn a_web_page_is_turned_away() {
     let mut node = Node::start();
-    let answer = request(&node, &upgrade(PATH, "\r\nOrigin: https://evil.example")).await;
+    let answer = request(&node, &upgrade(PATH, node.address, "\r\nOrigin: https://evil.example")).await;
     assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
     assert_eq!(node.refusal().await, "WebSocket: web pages may not use this port");
-    let answer = request(&node, &upgrade("/chat", "")).await;
+    let answer = request(&node, &upgrade("/chat", node.address, "")).await;
     assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
+    assert!(node.refusal().await.contains(PATH));
+    assert_open(&mut node).await;
+}
+
+#[tokio::test]
+async fn a_request_for_another_host_is_turned_away() {
+    let mut node = Node::start();
+    let port = node.address.port();
+    let other_port = SocketAddr::new(node.address.ip(), port ^ 1);
+    let others = [
+        "evil.example".to_owned(),
+        format!("evil.example:{port}"),
+        format!("localhost:{port}"),
+        format!("127.0.0.2:{port}"),
+        other_port.to_string(),
+        "127.0.0.1".to_owned(),
+        String::new(),
+        format!("{}\r\nHost: {}", node.address, node.address),
+    ];
+    for host in others {
+        let answer = request(&node, &upgrade(PATH, &host, "")).await;
+        assert!(answer.starts_with("HTTP/1.1 421"), "{host}: {answer}");
+        let reason = node.refusal().await;
+        assert!(reason.contains("not for the address"), "{reason}");
+    }
+    let answer = request(&node, &upgrade("/chat", node.address, "")).await;
+    assert!(answer.starts_with("HTTP/1.1 404"), "its own address passes: {answer}");
     assert!(node.refusal().await.contains(PATH));
     assert_open(&mut node).await;
 }
@@ -101,7 +128,7 @@ async fn a_web_page_is_turned_away() {
 async fn a_request_head_past_its_limit_is_turned_away() {
     let mut node = Node::start();
     let filler = format!("\r\nX: {}", "y".repeat(HEADER_BYTES_MAX));
-    assert_eq!(request(&node, &upgrade(PATH, &filler)).await, "");
+    assert_eq!(request(&node, &upgrade(PATH, node.address, &filler)).await, "");
     let reason = node.refusal().await;
     assert!(reason.contains("headers"), "{reason}");
     assert_open(&mut node).await;

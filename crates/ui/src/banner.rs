@@ -105,10 +105,11 @@ fn news_banner(ui: &Ui, news: &ClaimNews, width: f32) -> Banner {
     code.background = palette.line;
     job.append(&said, 0.0, body);
     job.append("  Not you? Run ", 0.0, soft);
+    let command = format!("lanlens trust revoke {}", words::short_id(news.device));
     // On one line, so that it is typed as one.
-    job.append("\u{a0}lanlens\u{a0}trust\u{a0}reset\u{a0}", 0.0, code);
+    job.append(&format!("\u{a0}{}\u{a0}", command.replace(' ', "\u{a0}")), 0.0, code);
     job.wrap.max_width = width - BUTTON.x - 12.0;
-    let spoken = format!("{said} Not you? Run lanlens trust reset");
+    let spoken = format!("{said} Not you? Run {command}");
     Banner { galley: ui.painter().layout_job(job), spoken, dot: palette.accent, button: true }
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use eframe::egui::accesskit::{Node, Role};
 use eframe::egui::{
-    Align2, EventFilter, Id, Pos2, Rect, Response, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo,
-    pos2, vec2,
+    Align2, Color32, EventFilter, Id, Pos2, Rect, Response, Sense, Stroke, StrokeKind, Ui, Vec2,
+    WidgetInfo, pos2, vec2,
 };
 use lanlens_model::{CameraId, CameraView, TileState};
 
@@ -77,7 +77,9 @@ impl Tile<'_> {
     pub(crate) fn ui(self, ui: &mut Ui, rect: Rect) -> Option<TileAct> {
         let id = tile_id(self.camera.id);
         let response = ui.interact(rect, id, Sense::click());
-        let label = format!("{}, {}", self.camera.name, words::spoken(&self.camera.state));
+        let warning = if self.camera.same_name { ", another device has this name" } else { "" };
+        let state = words::spoken(&self.camera.state);
+        let label = format!("{}, {state}{warning}", self.camera.name);
         response.widget_info(|| WidgetInfo::selected(Role::Button, true, self.selected, &label));
         let notice = notice::notice(&self.camera.state, self.elapsed);
         if let Some(notice) = &notice {
@@ -127,7 +129,13 @@ impl Tile<'_> {
         }
         self.caption(ui, rect);
         let badge = self.badge(ui, rect);
-        let beside = badge.map_or(rect.left() + BADGE_INSET, |plate| plate.right() + 6.0);
+        let mut beside = badge.map_or(rect.left() + BADGE_INSET, |plate| plate.right() + 6.0);
+        if self.camera.same_name && self.place != Place::Strip {
+            let at = pos2(beside, rect.top() + BADGE_INSET);
+            let room = rect.right() - BADGE_INSET - beside;
+            let tone = Tone::Warning.color(theme::over_picture());
+            beside = plate(ui, at, "SAME NAME", tone, room).right() + 6.0;
+        }
         if self.watchers(ui, pos2(beside, rect.top() + BADGE_INSET), response.id) {
             act = Some(TileAct::ToggleWatchers);
         }
@@ -226,17 +234,8 @@ impl Tile<'_> {
             }
             _ => return None,
         };
-        let painter = ui.painter();
-        let color = theme::OVER_PICTURE;
-        let galley = draw::line(painter, &words, theme::semibold(10.5), color, rect.width());
-        let size = vec2(galley.size().x + 23.0, BADGE_HEIGHT);
-        let plate = Rect::from_min_size(rect.min + Vec2::splat(BADGE_INSET), size);
-        painter.rect_filled(plate, 6, theme::OVER_PICTURE_PLATE);
         let tone = Tone::of(&self.camera.state).color(theme::over_picture());
-        draw::dot(painter, pos2(plate.left() + 10.0, plate.center().y), tone);
-        let at = pos2(plate.left() + 17.0, plate.center().y - galley.size().y / 2.0);
-        painter.galley(at, galley, color);
-        Some(plate)
+        Some(plate(ui, rect.min + Vec2::splat(BADGE_INSET), &words, tone, rect.width()))
     }
 
     /// How many watch a camera of one's own: pressed, it shows who.
@@ -289,4 +288,17 @@ impl Tile<'_> {
         draw::focus_ring(ui, button, &response);
         response.on_hover_text(does).clicked()
     }
+}
+
+/// A word in capitals with a dot, over the picture.
+fn plate(ui: &Ui, corner: Pos2, words: &str, dot: Color32, room: f32) -> Rect {
+    let painter = ui.painter();
+    let color = theme::OVER_PICTURE;
+    let galley = draw::line(painter, words, theme::semibold(10.5), color, room);
+    let plate = Rect::from_min_size(corner, vec2(galley.size().x + 23.0, BADGE_HEIGHT));
+    painter.rect_filled(plate, 6, theme::OVER_PICTURE_PLATE);
+    draw::dot(painter, pos2(plate.left() + 10.0, plate.center().y), dot);
+    let at = pos2(plate.left() + 17.0, plate.center().y - galley.size().y / 2.0);
+    painter.galley(at, galley, color);
+    plate
 }

@@ -198,6 +198,7 @@ mod tests {
             access: None,
             linked: true,
             stats: None,
+            same_name: false,
             watchers: None,
         };
         let cameras =

@@ -192,7 +192,7 @@ fn a_claim_is_told_until_somebody_says_that_they_know() {
     world.edit(|snapshot| snapshot.news = Some(news));
     let mut window = open(&world);
     window.get_by_label_contains("“Ann's phone” became the owner of this computer's cameras, on 2");
-    window.get_by_label_contains("lanlens trust reset");
+    window.get_by_label_contains("lanlens trust revoke");
     press(&mut window, "OK, I know the new owner");
     assert_eq!(world.commands(), [Command::DismissNews]);
     assert!(window.query_by_label_contains("became the owner").is_none());
@@ -212,4 +212,15 @@ fn a_long_warning_wraps_and_leaves_room_for_the_cameras() {
     assert!(banner.rect().width() <= 1200.0);
     let tile = window.get_by_label("camera 0, live").rect();
     assert!(tile.height() > without.height() / 2.0 && tile.top() > without.top());
+}
+
+#[test]
+fn a_camera_that_takes_anothers_name_is_marked() {
+    let world = World::default();
+    let mut cameras = vec![view(0, "Hall", TileState::Live), view(1, "Hall", TileState::Live)];
+    cameras[1].same_name = true;
+    world.set(cameras);
+    let window = open(&world);
+    window.get_by_label("Hall, live");
+    window.get_by_label("Hall, live, another device has this name");
 }

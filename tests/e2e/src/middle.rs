@@ -4,7 +4,7 @@
 //! viewer. TLS ends at him on both sides, so he reads everything and says what he likes; ids are the
 //! one thing that he has to exchange, because each side's certificate proves his.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -178,6 +178,17 @@ impl Middle {
             }
         }
         Ok(())
+    }
+
+    /// Ends the viewer's connection, and greets it under the same ids when it dials again.
+    ///
+    /// # Errors
+    /// When it does not within `limit`.
+    pub fn hang_up_on_the_viewer(&mut self, trap: &Trap, limit: Duration) -> Result<()> {
+        self.viewer.stay(Duration::from_millis(100))?;
+        self.viewer.socket.get_ref().tcp().shutdown(Shutdown::Both)?;
+        (self.viewer, _) = trap.accept(limit)?;
+        self.viewer.say(&trap.welcome("Kitchen", "pending"))
     }
 
     /// Keeps both connections alive while `work` is done on another thread.

@@ -69,7 +69,12 @@ impl Scene {
     }
 }
 
-/// The latest message of this type in which `test` holds.
+/// Six other digits.
+fn another(code: &str) -> Result<String> {
+    Ok(format!("{:06}", (code.parse::<u32>()? + 1) % 1_000_000))
+}
+
+/// The next message of this type in which `test` holds.
 fn wait_for(peer: &mut Peer, kind: &str, test: impl Fn(&Value) -> bool) -> Result<Value> {
     let end = Instant::now() + ANSWER_LIMIT;
     loop {
@@ -102,8 +107,7 @@ fn a_code_on_both_ends_lets_a_second_device_in_within_a_second() -> Result<()> {
     ensure!(listed[0].text("camera") == "Kitchen", "{listed:?}");
 
     // Nobody else's code opens the door.
-    let other = format!("{:06}", (code.parse::<u32>()? + 1) % 1_000_000);
-    let wrong = try_trust(scene.camera.home.path(), &["allow", &other])?;
+    let wrong = try_trust(scene.camera.home.path(), &["allow", &another(&code)?])?;
     wrong.check(wrong.exit_code() == Some(3), "a wrong code did something")?;
     guest.never_saw(scene.camera.id())?;
 
@@ -170,10 +174,14 @@ fn the_owner_sees_who_asks_and_lets_them_in_from_afar_within_a_second() -> Resul
     let entry = json!({ "device": device, "name": "Ben's laptop", "code": code });
     wait_for(&mut owner, "watchers", |told| told["waiting"] == json!([entry]))?;
 
+    // Only with the code that was compared.
+    let allow = |code: &str| json!({ "type": "access_allow", "device": device, "name": "Ben's laptop", "code": code });
+    owner.say(&allow(&another(&code)?))?;
+    wait_for(&mut owner, "watchers", |told| told["waiting"] == json!([entry]))?;
+    ensure!(!is_listed(scene.camera.home.path(), "watcher", device)?, "a wrong code lets in");
+
     let decided = Instant::now();
-    let allow = json!({ "type": "access_decide", "device": device, "name": "Ben's laptop",
-                        "allow": true });
-    owner.say(&allow)?;
+    owner.say(&allow(&code))?;
     // Pings of the owner's link wait meanwhile.
     let first = guest.wait_first_frame(scene.camera.id())?;
     within("allow_by_owner", first.at.saturating_duration_since(decided), ALLOW_TARGET)?;
@@ -192,16 +200,23 @@ fn the_owner_sees_who_asks_and_lets_them_in_from_afar_within_a_second() -> Resul
     let mut insider = Peer::greeted(&study, scene.camera.address, &Key::of(&guest.home)?)?;
     let stranger = Key::new()?;
     let mut asks = Peer::greeted(&scene.desk, scene.camera.address, &stranger)?;
-    asks.ask(&stranger, scene.device()?)?.code()?;
-    wait_for(&mut owner, "watchers", |told| {
-        told["waiting"][0]["device"] == json!(stranger.device)
-    })?;
+    let code = asks.ask(&stranger, scene.device()?)?.code()?;
+    let asking = |told: &Value| told["waiting"][0]["device"] == json!(stranger.device);
+    wait_for(&mut owner, "watchers", asking)?;
     let heard = insider.stay(Duration::from_secs(1))?;
     ensure!(!heard.iter().any(|message| message["type"] == "watchers"), "{heard:?}");
-    insider.say(&json!({ "type": "access_decide", "device": stranger.device, "name": "",
-                         "allow": true }))?;
-    let farewell = insider.until_closed(ANSWER_LIMIT)?;
-    ensure!(farewell.is_refusal("access"), "{farewell:?}");
+    let decisions = [
+        json!({ "type": "access_allow", "device": stranger.device, "name": "", "code": code }),
+        json!({ "type": "access_deny", "device": stranger.device, "name": "" }),
+        json!({ "type": "access_deny", "device": scene.owner.device()?, "name": "" }),
+    ];
+    for decision in decisions {
+        let key = Key::of(&guest.home)?;
+        let mut insider = Peer::greeted(&study, scene.camera.address, &key)?;
+        insider.say(&decision)?;
+        let farewell = insider.until_closed(ANSWER_LIMIT)?;
+        ensure!(farewell.is_refusal("access"), "{decision}: {farewell:?}");
+    }
     let heard = asks.stay(Duration::from_secs(1))?;
     ensure!(!heard.iter().any(|message| message["type"] == "access"), "{heard:?}");
     ensure!(

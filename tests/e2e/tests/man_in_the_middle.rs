@@ -227,6 +227,33 @@ fn a_reveal_without_a_binding_and_a_second_binding_show_nothing() -> Result<()> 
 }
 
 #[test]
+fn who_hangs_up_and_answers_again_gets_three_codes_to_guess_with() -> Result<()> {
+    let Some(mut scene) = Scene::new()? else { return Ok(()) };
+    let mut codes = 0;
+    for round in 0..5 {
+        let own = proofs::nonce(&format!("round {round}"));
+        scene.middle.viewer.wait("access_request", START_LIMIT)?;
+        let commit = json!({ "type": "access_commit", "commitment": proofs::commitment(&own) });
+        scene.middle.viewer.say(&commit)?;
+        let answers = scene.middle.viewer.stay(Duration::from_millis(500))?;
+        if answers.iter().any(|answer| answer["type"] == "access_nonce") {
+            codes += 1;
+            scene.reveal_to_the_viewer(&own)?;
+        } else {
+            break;
+        }
+        // The viewer dials again by itself.
+        scene.middle.hang_up_on_the_viewer(&scene.trap, START_LIMIT)?;
+    }
+    ensure!(codes == 3, "the viewer agrees on {codes} codes");
+    scene.viewer.program.wait("too often", START_LIMIT, |event| {
+        event.is_of("access", &scene.trap.camera().to_string())
+            && event.text("reason") == "too_often"
+    })?;
+    Ok(())
+}
+
+#[test]
 fn a_proof_of_an_invitation_is_worth_nothing_to_whoever_passes_it_on() -> Result<()> {
     let Some(mut lan) = Lan::new(Addresses::Both)? else { return Ok(()) };
     let camera = CameraApp::new(&lan.host("kitchen")?, "Kitchen").by_invitation().start()?;

@@ -164,7 +164,7 @@ impl Raw {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
         let identity = identity();
         let stream = tls(&identity, address).await;
-        let (socket, _) = client_async(format!("ws://x{PATH}"), stream).await.unwrap();
+        let (socket, _) = client_async(format!("ws://{address}{PATH}"), stream).await.unwrap();
         Self { identity, socket }
     }
 

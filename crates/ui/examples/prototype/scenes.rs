@@ -109,6 +109,7 @@ fn camera(n: usize, (name, size, state, kbps, latency): Row) -> Camera {
         access: Some(Access::Granted),
         linked: true,
         stats: (kbps > 0.0).then_some(stats),
+        same_name: false,
         watchers: (n < 2).then(|| {
             let names = ["Ann's phone", "Studio desk", ""];
             let watcher = |(n, name): (u8, &&str)| DeviceView {

@@ -45,6 +45,7 @@ pub(crate) fn view(n: usize, name: &str, state: TileState) -> CameraView {
         state,
         access: None,
         linked: true,
+        same_name: false,
         watchers: None,
     }
 }
