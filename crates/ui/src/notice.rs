@@ -85,12 +85,12 @@ pub(crate) fn notice(state: &TileState, elapsed: Duration) -> Option<Notice> {
         TileState::Denied => icon(
             icons::PROHIBIT,
             "The owner refused this device",
-            "On the camera's computer, `lanlens trust` can still allow it.",
+            "Run lanlens trust on the camera's computer to allow it still.",
         ),
         TileState::Removed => icon(
             icons::USER_MINUS,
             "An owner removed this device",
-            "On the camera's computer, `lanlens trust` can allow it again.",
+            "Run lanlens trust on the camera's computer to allow it again.",
         ),
         TileState::Idle => icon(icons::VIDEO_CAMERA, "Not watched", ""),
         TileState::Offline => {

@@ -6,8 +6,10 @@ use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 use x11rb::connection::Connection;
 use x11rb::protocol::xproto::{
-    AtomEnum, ClientMessageEvent, ConnectionExt, EventMask, ImageFormat, Window,
+    AtomEnum, BUTTON_PRESS_EVENT, BUTTON_RELEASE_EVENT, ClientMessageEvent, ConnectionExt,
+    EventMask, ImageFormat, MOTION_NOTIFY_EVENT, Window,
 };
+use x11rb::protocol::xtest::ConnectionExt as _;
 use x11rb::rust_connection::RustConnection;
 
 use crate::picture::Picture;
@@ -17,6 +19,8 @@ use crate::program::{Launch, Program};
 const START_LIMIT: Duration = Duration::from_secs(20);
 /// How often a window is looked for.
 const WINDOW_POLL: Duration = Duration::from_millis(20);
+/// Between what a hand does one after the other.
+const POINTER_PAUSE: Duration = Duration::from_millis(60);
 
 /// An X server of its own, 24 bits deep, ended when dropped.
 #[derive(Debug)]
@@ -75,6 +79,26 @@ impl Display {
         // Little-endian 0x00RRGGBB, as every Xvfb of depth 24 has it.
         let rgb = data.chunks_exact(4).flat_map(|pixel| [pixel[2], pixel[1], pixel[0]]).collect();
         Ok(Picture { width, height, rgb })
+    }
+
+    /// Moves the pointer there and presses its left button, as a person does: pixels from the upper
+    /// left corner.
+    ///
+    /// # Errors
+    /// When the X server fails.
+    pub fn click(&self, x: usize, y: usize) -> Result<()> {
+        let (x, y) = (i16::try_from(x)?, i16::try_from(y)?);
+        self.fake(MOTION_NOTIFY_EVENT, 0, x, y)?;
+        // A window learns of a pointer and of its button in two passes.
+        std::thread::sleep(POINTER_PAUSE);
+        self.fake(BUTTON_PRESS_EVENT, 1, x, y)?;
+        std::thread::sleep(POINTER_PAUSE);
+        self.fake(BUTTON_RELEASE_EVENT, 1, x, y)
+    }
+
+    fn fake(&self, kind: u8, detail: u8, x: i16, y: i16) -> Result<()> {
+        self.connection.xtest_fake_input(kind, detail, 0, self.root, x, y, 0)?.check()?;
+        Ok(())
     }
 
     /// Waits for a window that can be closed, as programs show one when they are up.

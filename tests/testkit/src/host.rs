@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
@@ -179,6 +180,22 @@ impl Host {
         let objects = json["nftables"].as_array().context("nft answered without objects")?;
         let packets = objects.iter().find_map(|object| object["counter"]["packets"].as_u64());
         packets.context("nft shows no counter")
+    }
+
+    /// When a counted packet last arrived, watched for `time` from now on; now, if none does.
+    ///
+    /// # Errors
+    /// As [`Host::udp_received`].
+    pub fn last_udp_within(&self, time: Duration) -> Result<Instant> {
+        let start = Instant::now();
+        let (mut packets, mut last) = (self.udp_received()?, start);
+        while start.elapsed() < time {
+            let now = self.udp_received()?;
+            if std::mem::replace(&mut packets, now) != now {
+                last = Instant::now();
+            }
+        }
+        Ok(last)
     }
 
     fn nft(&self, rules: &str) -> Result<()> {
