@@ -4,12 +4,13 @@ CARGO ?= cargo
 # Where rustup puts cargo, for shells that were opened before it was installed.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help demo test figures lint fmt doc clean
+.PHONY: help demo test figures fuzz lint fmt doc clean
 
 help:
 	@echo 'make demo    two cameras and the viewer on this machine'
 	@echo 'make test    everything that a change must pass'
 	@echo 'make figures the end-to-end tests with their targets asserted: as root, on a quiet machine'
+	@echo 'make fuzz    arbitrary input for everything that reads from the network, 10 minutes each'
 	@echo 'make lint    formatting and clippy'
 	@echo 'make fmt     format the code'
 	@echo 'make doc     the API documentation, for people who work on Lanlens'
@@ -27,13 +28,18 @@ figures:
 	$(CARGO) build --release --locked
 	LANLENS_STRICT=1 $(CARGO) nextest run --release --locked -p lanlens-e2e --no-fail-fast --no-capture
 
+fuzz:
+	scripts/fuzz.sh
+
 # With --release, clippy shares the C and C++ libraries and every macro with the tests' build.
 lint:
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path tests/fuzz/Cargo.toml --check
 	$(CARGO) clippy --workspace --all-targets --release --locked -- -D warnings
 
 fmt:
 	$(CARGO) fmt --all
+	$(CARGO) fmt --manifest-path tests/fuzz/Cargo.toml
 
 doc:
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --release --locked

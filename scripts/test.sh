@@ -81,7 +81,7 @@ scripts/setup.sh --test
 step "lint" make --no-print-directory lint
 step "documentation" make --no-print-directory doc
 if command -v shellcheck >/dev/null; then
-  step "scripts" shellcheck --severity=warning scripts/*.sh tests/*/*.sh .ci/run
+  step "scripts" shellcheck --severity=warning scripts/*.sh tests/*/*.sh tests/fuzz/c++ .ci/run
 else
   skip "scripts" "shellcheck is not installed"
 fi
@@ -92,6 +92,7 @@ fi
 # All in one go: in two, cargo would choose features twice and build libraries twice.
 step "build" cargo build --release --locked --workspace --bins --examples --tests
 step "examples in the documentation" cargo test --release --locked --workspace --doc --quiet
+step "fuzzing" scripts/fuzz.sh --check
 if [[ "$(uname -sm)" == "Linux x86_64" ]]; then
   step "virtual camera" tests/vivid/run.sh
 else

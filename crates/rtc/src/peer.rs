@@ -60,6 +60,8 @@ pub(crate) enum PeerEvent {
     Gathered,
     /// ICE and DTLS together.
     State(RTCPeerConnectionState),
+    /// They took too long. (Not from the connection: the session keeps that time.)
+    Overdue,
     /// Packets of a remote track begin.
     Track(Arc<dyn TrackRemote>),
 }

@@ -175,6 +175,7 @@ impl Task {
     async fn handle_event(&mut self, event: PeerEvent) {
         match event {
             PeerEvent::Candidate(candidate) => self.session.handle_local_candidate(candidate).await,
+            PeerEvent::Overdue => self.session.handle_overdue().await,
             PeerEvent::State(state) => {
                 if self.session.handle_state(state).await {
                     self.gate.open = true;

@@ -28,6 +28,9 @@ pub(crate) const COMMANDS_MAX: usize = limits::CANDIDATES_MAX + 16;
 /// Host candidates are known within a millisecond or two; a description waits this long to hold
 /// them, and later ones are sent on their own.
 const GATHERING_WAIT: Duration = Duration::from_millis(50);
+/// From both descriptions to a connection. The stack notices by itself that there is no path, but not
+/// that the peer's certificate is another one than its description announced: it waits for ever.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// What a session tells its caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +67,18 @@ pub(crate) struct Session {
     candidates_early: Vec<String>,
     /// The media section our candidates belong to.
     mid: Option<String>,
+    progress: Progress,
+}
+
+/// How far a session has come.
+#[derive(Clone, Copy)]
+enum Progress {
+    /// Descriptions are awaited.
+    Negotiating,
+    /// It must connect by then.
+    Connecting { until: tokio::time::Instant },
+    /// It has connected, or its failure to was told.
+    Decided,
 }
 
 impl Session {
@@ -83,6 +98,7 @@ impl Session {
             candidates_received: 0,
             candidates_early: Vec::new(),
             mid: None,
+            progress: Progress::Negotiating,
         }
     }
 
@@ -135,6 +151,10 @@ impl Session {
         .map_err(malformed)?;
         let connection = self.peer.connection().map_err(malformed)?;
         connection.set_remote_description(description).await.map_err(malformed)?;
+        if let Progress::Negotiating = self.progress {
+            let until = tokio::time::Instant::now() + CONNECT_TIMEOUT;
+            self.progress = Progress::Connecting { until };
+        }
         for candidate in std::mem::take(&mut self.candidates_early) {
             self.apply_candidate(candidate).await;
         }
@@ -162,9 +182,18 @@ impl Session {
 
     /// The connection's next event; `None` once its driver is gone. Cancel safe.
     pub(crate) async fn next_event(&mut self) -> Option<PeerEvent> {
-        match self.deferred.pop_front() {
-            Some(event) => Some(event),
-            None => self.peer_events.recv().await,
+        if let Some(event) = self.deferred.pop_front() {
+            return Some(event);
+        }
+        let Progress::Connecting { until } = self.progress else {
+            return self.peer_events.recv().await;
+        };
+        match tokio::time::timeout_at(until, self.peer_events.recv()).await {
+            Ok(event) => event,
+            Err(_) => {
+                self.progress = Progress::Decided;
+                Some(PeerEvent::Overdue)
+            }
         }
     }
 
@@ -203,17 +232,31 @@ impl Session {
 
     /// Handles what both directions treat alike; gives back `true` when media can flow from now on,
     /// which the caller announces.
-    pub(crate) async fn handle_state(&self, state: RTCPeerConnectionState) -> bool {
+    pub(crate) async fn handle_state(&mut self, state: RTCPeerConnectionState) -> bool {
         match state {
-            RTCPeerConnectionState::Connected => return true,
+            RTCPeerConnectionState::Connected => {
+                self.progress = Progress::Decided;
+                return true;
+            }
             RTCPeerConnectionState::Disconnected => self.emit(SessionEvent::Disconnected).await,
             RTCPeerConnectionState::Failed => {
+                self.progress = Progress::Decided;
                 let reason = "no network path to the peer, or it stopped answering";
                 self.emit(SessionEvent::Failed(reason.to_owned())).await;
             }
             _ => {}
         }
         false
+    }
+
+    /// Tells that it never connected.
+    pub(crate) async fn handle_overdue(&self) {
+        let reason = format!(
+            "no connection within {} s: no network path to the peer, or its certificate is not the \
+             one that it announced",
+            CONNECT_TIMEOUT.as_secs()
+        );
+        self.emit(SessionEvent::Failed(reason)).await;
     }
 
     /// Tells that media can flow, and on which path.

@@ -88,7 +88,8 @@ async fn a_client_without_a_key_is_turned_away() {
 #[tokio::test]
 async fn a_web_page_is_turned_away() {
     let mut node = Node::start();
-    let answer = request(&node, &upgrade(PATH, node.address, "\r\nOrigin: https://evil.example")).await;
+    let answer =
+        request(&node, &upgrade(PATH, node.address, "\r\nOrigin: https://evil.example")).await;
     assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
     assert_eq!(node.refusal().await, "WebSocket: web pages may not use this port");
     let answer = request(&node, &upgrade("/chat", node.address, "")).await;

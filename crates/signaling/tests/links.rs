@@ -4,16 +4,19 @@
 
 mod support;
 
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::time::Duration;
 
+use lanlens_identity::Identity;
 use lanlens_model::{Access, CameraId, Layer, SessionId};
 use lanlens_protocol::Message;
-use lanlens_signaling::{AttemptError, CloseReason, DialError, LinkEvent, dial};
+use lanlens_signaling::{
+    AttemptError, CloseReason, DialError, LinkEvent, ListenConfig, Listener, dial,
+};
 use support::{Node, PATIENCE, Running, greeting, identity, linked};
 use tokio::net::TcpListener;
 
-fn offer(identity: &lanlens_identity::Identity) -> Message {
+fn offer(identity: &Identity) -> Message {
     Message::Offer {
         session: SessionId(1),
         camera: CameraId::new(identity.device(), "pattern"),
@@ -150,23 +153,55 @@ async fn a_failed_dial_says_what_happened_at_each_address() {
 
 #[tokio::test]
 async fn a_link_over_ipv6_names_its_peer() {
-    let identity = identity();
-    let listen = Some(SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 0)));
-    let config = lanlens_signaling::ListenConfig { listen, only: None };
-    let Ok(listener) = lanlens_signaling::Listener::bind(identity.clone(), config) else {
+    let (identity, listen) = (identity(), Some(SocketAddr::from((Ipv6Addr::LOCALHOST, 0))));
+    let config = ListenConfig { listen, only: None };
+    let Ok(listener) = Listener::bind(identity.clone(), config) else {
         assert!(std::env::var("CI").is_err(), "no IPv6 on this machine");
         eprintln!("skipped: this machine has no IPv6");
         return;
     };
     let address = listener.addresses()[0];
+    link_to_itself(&identity, listener, address).await;
+}
+
+/// The zone says here which link is meant; nobody at the other end could know it.
+#[tokio::test]
+async fn a_link_local_address_is_dialed_with_its_zone_and_accepted_without() {
+    let Some(zoned) = link_local() else {
+        eprintln!("skipped: no link-local address is known of this machine");
+        return;
+    };
+    let identity = identity();
+    let listener = Listener::bind(identity.clone(), ListenConfig::default()).unwrap();
+    let address = SocketAddrV6::new(*zoned.ip(), listener.port(), 0, zoned.scope_id());
+    link_to_itself(&identity, listener, address.into()).await;
+}
+
+/// The first link-local address of this machine that is ready, where Linux lists them.
+fn link_local() -> Option<SocketAddrV6> {
+    let list = std::fs::read_to_string("/proc/net/if_inet6").ok()?;
+    list.lines().find_map(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [ip, interface, _, scope, flags, _] = words[..] else { return None };
+        // Link-local, and its check for duplicates is over.
+        let usable = scope == "20" && u32::from_str_radix(flags, 16).ok()? & 0x40 == 0;
+        let ip = Ipv6Addr::from_bits(u128::from_str_radix(ip, 16).ok()?);
+        let interface = u32::from_str_radix(interface, 16).ok()?;
+        let address = SocketAddrV6::new(ip, 0, 0, interface);
+        (usable && std::net::TcpListener::bind(address).is_ok()).then_some(address)
+    })
+}
+
+/// A listener's own device dials it, and both greet.
+async fn link_to_itself(identity: &Identity, listener: Listener, address: SocketAddr) {
     let (accepted_in, mut accepted) = tokio::sync::mpsc::channel(1);
     let cancel = tokio_util::sync::CancellationToken::new();
     tokio::spawn(listener.run(cancel, accepted_in, tokio::sync::mpsc::channel(1).0));
-    let link = dial(&identity, &[address], Some(identity.device()), PATIENCE).await.unwrap();
+    let link = dial(identity, &[address], Some(identity.device()), PATIENCE).await.unwrap();
     let (mut here, mut there) =
         (Running::start(link), Running::start(accepted.recv().await.unwrap()));
-    here.say(Message::Hello(greeting(&identity))).await;
+    here.say(Message::Hello(greeting(identity))).await;
     assert!(matches!(there.message().await, Message::Hello(_)));
-    there.say(Message::Welcome(greeting(&identity))).await;
+    there.say(Message::Welcome(greeting(identity))).await;
     assert!(matches!(here.message().await, Message::Welcome(_)));
 }

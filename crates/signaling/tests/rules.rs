@@ -4,13 +4,17 @@
 
 mod support;
 
+use std::time::Duration;
+
 use lanlens_model::SessionId;
 use lanlens_model::limits::{
-    FIRST_MESSAGE_BYTES_MAX, MESSAGE_BURST_MAX, MESSAGE_BYTES_MAX, SDP_BYTES_MAX,
+    FIRST_MESSAGE_BYTES_MAX, HANDSHAKE_TIMEOUT, LINK_IDLE_TIMEOUT, MESSAGE_BURST_MAX,
+    MESSAGE_BYTES_MAX, SDP_BYTES_MAX,
 };
 use lanlens_protocol::{ErrorCode, Message};
 use lanlens_signaling::{CloseReason, LinkEvent};
-use support::{Node, Raw, Running, greeting, identity};
+use support::{Node, Raw, Running, freeze_time, greeting, identity};
+use tokio::time::advance;
 use tokio_tungstenite::tungstenite::Message as WsMessage;
 
 /// The peer is told `code` and why, and the node's end closes for the same reason.
@@ -183,6 +187,43 @@ async fn a_peer_that_never_greets_is_refused() {
     tokio::time::pause();
     let text = assert_refused(raw, link, ErrorCode::Order).await;
     assert!(text.contains("in time"), "{text}");
+}
+
+#[tokio::test]
+async fn a_peer_that_greets_just_in_time_gets_in_and_one_that_is_late_does_not() {
+    let mut node = Node::start();
+    let _frozen = freeze_time();
+    // Timers count whole milliseconds.
+    let tick = Duration::from_millis(1);
+    for (wait, in_time) in [(HANDSHAKE_TIMEOUT - tick, true), (HANDSHAKE_TIMEOUT + tick, false)] {
+        let mut raw = Raw::connect(node.address).await;
+        let mut link = node.accept().await;
+        advance(wait).await;
+        let hello = Message::Hello(greeting(&raw.identity));
+        let said = raw.say(&hello.to_json()).await;
+        if in_time {
+            said.unwrap();
+            assert_eq!(link.message().await, hello);
+        } else {
+            assert_refused(raw, link, ErrorCode::Order).await;
+        }
+    }
+}
+
+/// Before our own greeting no pings are sent, so nothing else would notice.
+#[tokio::test]
+async fn a_link_lives_as_long_as_something_comes_in_time_and_no_longer() {
+    let mut node = Node::start();
+    let _frozen = freeze_time();
+    let (mut raw, mut link) = Raw::greeted(&mut node).await;
+    for n in 0..3 {
+        advance(LINK_IDLE_TIMEOUT - Duration::from_millis(1)).await;
+        let bye = Message::Bye { session: Some(SessionId(n)) };
+        raw.say(&bye.to_json()).await.unwrap();
+        assert_eq!(link.message().await, bye);
+    }
+    advance(LINK_IDLE_TIMEOUT).await;
+    assert_eq!(link.closed().await, CloseReason::Silent);
 }
 
 #[tokio::test]

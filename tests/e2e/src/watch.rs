@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use lanlens_model::DeviceId;
 use lanlens_testkit::figure::{self, at_least, at_most};
-use lanlens_testkit::{Event, Host, Program};
+use lanlens_testkit::{Event, Host, Program, Signal};
 use serde_json::Value;
 
 use crate::peer::Key;
@@ -115,6 +115,23 @@ impl Watch {
             event.is_of("access", camera) && !event.text("code").is_empty()
         })?;
         Ok(event.text("code").to_owned())
+    }
+
+    /// Makes it deaf: it goes on only at [`Watch::thaw`]. What a camera does about such a viewer it
+    /// does by itself.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn freeze(&self) -> Result<()> {
+        self.program.signal(Signal::STOP)
+    }
+
+    /// Ends a [`Watch::freeze`].
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn thaw(&self) -> Result<()> {
+        self.program.signal(Signal::CONT)
     }
 
     /// Fails if it ever showed a picture of a camera.

@@ -136,7 +136,7 @@ fn offers_that_make_no_sense_end_their_session_and_candidates_have_a_limit() -> 
     peer.send(&offer(scene.camera.id(), "this is no session description"))?;
     assert_eq!(error_code(&mut peer)?, "sdp");
     let nobody = "a".repeat(39);
-    peer.send(&offer(&nobody, "v=0\r\n"))?;
+    peer.send(&offer(&nobody, OFFER))?;
     assert_eq!(error_code(&mut peer)?, "not_found");
     drop(peer);
 
@@ -203,6 +203,12 @@ fn padded(bytes: usize) -> String {
 }
 
 const SESSION: &str = "00000000000000aa";
+/// Of somebody who wants to watch, as a browser writes it, shortened.
+const OFFER: &str = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n\
+    a=fingerprint:sha-256 00:11\r\nm=video 9 UDP/TLS/RTP/SAVPF 102\r\nc=IN IP4 0.0.0.0\r\n\
+    a=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuv\r\na=setup:actpass\r\na=mid:0\r\n\
+    a=recvonly\r\na=rtcp-mux\r\na=rtpmap:102 H264/90000\r\n\
+    a=fmtp:102 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n";
 
 fn offer(camera: &str, sdp: &str) -> String {
     json!({ "type": "offer", "session": SESSION, "camera": camera, "sdp": sdp }).to_string()

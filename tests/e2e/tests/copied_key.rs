@@ -26,15 +26,15 @@ struct Scene {
     _lan: Lan,
 }
 
-/// A camera that was closed, its home copied, and both started: the two are the same node, or, with
+/// A camera that was stopped, its home copied, and both started: the two are the same node, or, with
 /// `sibling`, two cameras of what looks like one home.
 fn scene(sibling: bool) -> Result<Option<Scene>> {
     let Some(mut lan) = Lan::new(Addresses::Both)? else { return Ok(None) };
     let hosts = [lan.host("kitchen")?, lan.host("garage")?];
-    let mut camera = CameraApp::new(&hosts[0], "Kitchen").open().start()?;
-    camera.program.end_with(Signal::INT, START_LIMIT)?;
-    let (home, copy) = (camera.home.clone(), Home::copy_of(&camera.home)?);
+    let camera = CameraApp::new(&hosts[0], "Kitchen").open().start()?;
+    let home = camera.home.clone();
     drop(camera);
+    let copy = Home::copy_of(&home)?;
 
     let first = CameraApp::new(&hosts[0], "Kitchen").home(&home).open().start()?;
     let watch = WatchApp::new(&lan.host("desk")?).start()?;

@@ -12,7 +12,7 @@ use lanlens_e2e::talk::ANSWER_LIMIT;
 use lanlens_e2e::trust::{is_listed, launch, listed, trust, try_trust};
 use lanlens_e2e::{Camera, CameraApp, Home, START_LIMIT, Watch, WatchApp, eventually, wait_told};
 use lanlens_testkit::figure::within;
-use lanlens_testkit::{Addresses, Host, Lan, Program, Signal};
+use lanlens_testkit::{Addresses, Lan, Program, Signal};
 use serde_json::json;
 
 /// From the damage or the removal to the last packet.
@@ -30,19 +30,6 @@ fn allow(home: &Path, guest: &Watch, camera: &str) -> Result<()> {
     let listed = || try_trust(home, &["allow", &code]).is_ok_and(|p| p.exit_code() == Some(0));
     ensure!(eventually(ANSWER_LIMIT, listed), "nobody waits with the code {code}");
     Ok(())
-}
-
-/// When packets of video last reached a host, watched for `time` from now on.
-fn last_packet(host: &Host, time: Duration) -> Result<Instant> {
-    let start = Instant::now();
-    let (mut packets, mut last) = (host.udp_received()?, start);
-    while start.elapsed() < time {
-        let now = host.udp_received()?;
-        if std::mem::replace(&mut packets, now) != now {
-            last = Instant::now();
-        }
-    }
-    Ok(last)
 }
 
 fn lost_since(watch: &Watch, mark: usize) -> bool {
@@ -107,9 +94,12 @@ fn damaged_lists_admit_nobody_but_the_own_device_until_they_are_mended() -> Resu
     desk.count_udp()?;
     attic.count_udp()?;
     let marks = [&owner, &guest, &own].map(|watch| watch.program.mark());
+    // A guest that hears nothing ends nothing either: the camera must.
+    guest.freeze()?;
     let damaged = Instant::now();
     std::fs::write(&file, &good[..good.len() / 2])?;
-    let last = last_packet(&desk, QUIET)?;
+    let last = desk.last_udp_within(QUIET)?;
+    guest.thaw()?;
     within("damage_last_packet", last.saturating_duration_since(damaged), STOP_TARGET)?;
     wait_told(&camera.program, &["is damaged"], ANSWER_LIMIT)?;
     for (watch, mark) in [(&owner, marks[0]), (&guest, marks[1])] {
@@ -198,9 +188,11 @@ fn on_a_full_disk_nobody_is_let_in_and_who_is_removed_stays_so_until_it_is_writt
     drop(owners);
     let mut owners = Peer::greeted(&study, camera.address, &Key::of(&owner.home)?)?;
     let mark_guest = guest.program.mark();
+    guest.freeze()?;
     let removed = Instant::now();
     owners.say(&json!({ "type": "access_deny", "device": guest_device, "name": "" }))?;
-    let last = last_packet(&desk, QUIET)?;
+    let last = desk.last_udp_within(QUIET)?;
+    guest.thaw()?;
     within("full_disk_revoke_last_packet", last.saturating_duration_since(removed), STOP_TARGET)?;
     guest.wait_access_from(mark_guest, id, "denied")?;
     ensure!(told("holds only while this program runs"), "nobody is told that it is not written");
@@ -291,7 +283,6 @@ fn nothing_that_was_reported_as_done_is_lost_when_a_camera_is_killed() -> Result
     let camera = CameraApp::new(&kitchen, "Kitchen").home(&home).start()?;
     owner.wait_first_frame(camera.id())?;
     note_told(&camera, &mut done, &mut claims);
-    ensure!(done.allowed.len() >= 20 && done.denied.len() >= 20, "too little was done to tell");
     ensure!(claims.len() == 1, "claimed {} times: {claims:?}", claims.len());
 
     let on = |list: &str| -> Result<BTreeSet<String>> {
@@ -305,6 +296,7 @@ fn nothing_that_was_reported_as_done_is_lost_when_a_camera_is_killed() -> Result
     ensure!(lost.is_empty(), "refused, and forgotten: {lost:?}");
     ensure!(owners.contains(claims.first().context("a claim")?), "{owners:?} for {claims:?}");
     ensure!(owners.len() == 1, "{owners:?}");
+    ensure!(done.allowed.len() >= 20 && done.denied.len() >= 20, "too little was done to tell");
     // What killed programs left behind is taken away by those after them.
     let waiting = || listed(home.path(), "waiting").is_ok_and(|waiting| waiting.is_empty());
     ensure!(eventually(ANSWER_LIMIT, waiting), "the dead ones' guests wait for ever");

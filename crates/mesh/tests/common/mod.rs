@@ -25,24 +25,26 @@ impl Rig {
     pub(crate) fn new(access: AccessMode) -> Self {
         let mut trust = TrustView::default();
         trust.claim(DeviceId::from_spki(b"owner"), "", 1);
-        Self::with(access, trust)
+        Self::with(access, trust, 1)
     }
 
     /// A camera that nobody owns.
     pub(crate) fn unclaimed() -> Self {
-        Self::with(AccessMode::Ask, TrustView::default())
+        Self::with(AccessMode::Ask, TrustView::default(), 1)
     }
 
-    fn with(access: AccessMode, trust: TrustView) -> Self {
+    /// So many cameras; `camera` is the first.
+    pub(crate) fn with(access: AccessMode, trust: TrustView, cameras: usize) -> Self {
         let (device, now) = (device("camera"), Instant::now());
         let camera = CameraId::new(device, "pattern");
+        let more = (1..cameras).map(|n| (CameraId::new(device, &n.to_string()), n.to_string()));
         let config = Config {
             node: NodeId::new(device, "slot"),
             role: Role::Camera,
             epoch: Epoch(1),
             run: RunId(1),
             name: "Nursery".into(),
-            cameras: vec![(camera, "Nursery".into())],
+            cameras: std::iter::once((camera, "Nursery".into())).chain(more).collect(),
             access,
             trust: trust.clone(),
         };
@@ -110,7 +112,16 @@ impl Rig {
     }
 
     pub(crate) fn offer(&mut self, link: LinkId, session: u64) -> Vec<Action> {
-        let (session, camera) = (SessionId(session), self.camera);
+        self.offer_for(self.camera, link, session)
+    }
+
+    pub(crate) fn offer_for(
+        &mut self,
+        camera: CameraId,
+        link: LinkId,
+        session: u64,
+    ) -> Vec<Action> {
+        let session = SessionId(session);
         self.say(link, Message::Offer { session, camera, layer: Layer::High, sdp: "v=0".into() })
     }
 }

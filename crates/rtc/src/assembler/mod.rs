@@ -230,15 +230,16 @@ impl Assembler {
     }
 
     fn await_keyframe(&mut self) {
+        // While one is awaited, what arrives says by itself whether it begins one. To look again at all
+        // that waits, at each of thousands of gaps, would be a peer's way to keep us busy.
+        self.look_beyond_gap |= !self.awaiting_keyframe;
         self.awaiting_keyframe = true;
-        self.look_beyond_gap = true;
         self.keyframe_wanted = true;
     }
 
     /// Takes every whole unit out of the window.
     fn advance(&mut self) {
         loop {
-            // While waiting for a keyframe nothing before it is worth a gap's wait.
             if let Some(packets) = self.window.take_unit() {
                 self.finish_unit(&packets);
                 continue;
@@ -247,11 +248,12 @@ impl Assembler {
                 return;
             }
             // While waiting for a keyframe nothing before it is worth a gap's wait.
-            self.look_beyond_gap = false;
-            if let Some(lost) = self.window.skip_to(nal::begins_keyframe) {
-                self.stats.packets_lost += lost;
-                self.head_begins_unit = true;
-            }
+            let Some(lost) = self.window.skip_to(nal::begins_keyframe) else {
+                self.look_beyond_gap = false;
+                return;
+            };
+            self.stats.packets_lost += lost;
+            self.head_begins_unit = true;
         }
     }
 

@@ -262,9 +262,10 @@ impl Window {
     }
 
     fn drop_before(&mut self, sequence: i64) {
-        let kept = self.packets.split_off(&sequence);
-        self.packets = kept;
-        self.bytes = self.packets.values().map(|packet| packet.payload.len()).sum();
+        // One by one: each packet is paid for once, however many gaps a peer leaves.
+        while let Some(first) = self.packets.first_entry().filter(|first| *first.key() < sequence) {
+            self.bytes -= first.remove().payload.len();
+        }
         self.settle();
         self.head = Some(sequence);
         self.frontier = sequence;

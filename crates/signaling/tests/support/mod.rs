@@ -15,6 +15,7 @@ use lanlens_signaling::{
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message as WsMessage};
 use tokio_tungstenite::{WebSocketStream, client_async};
@@ -22,6 +23,19 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Longer than anything here takes, shorter than a test runner's patience.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Time moves by `tokio::time::advance` alone until this is dropped. (A paused clock leaps to the next
+/// timer whenever nobody has anything to do, also while bytes are on their way.)
+pub(crate) fn freeze_time() -> JoinSet<()> {
+    tokio::time::pause();
+    let mut busy = JoinSet::new();
+    busy.spawn(async {
+        loop {
+            tokio::task::yield_now().await;
+        }
+    });
+    busy
+}
 
 pub(crate) fn identity() -> Identity {
     let dir = tempfile::tempdir().unwrap();
