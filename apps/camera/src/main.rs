@@ -33,19 +33,21 @@ async fn show_camera(args: CameraArgs, begin: Instant) -> Result<u8> {
     let name = args.name.clone().unwrap_or_default();
     let config = args.common.apply(NodeConfig::camera(args.common.home()?, name, camera));
     let node = start(config).await?;
+    // Before anything is told: who reads “ready” may end the program at once.
+    let end = shutdown_signal();
     let mut output = Output::new(&args, begin, &node);
     output.ready(&node);
-    serve(&node, &mut output).await;
+    serve(&node, &mut output, end).await;
     output.end();
     node.shutdown().await;
     Ok(EXIT_DONE)
 }
 
 /// Tells what happens until somebody ends the program.
-async fn serve(node: &NodeHandle, output: &mut Output) {
+async fn serve(node: &NodeHandle, output: &mut Output, end: impl Future<Output = ()>) {
     let mut events = node.events();
     let mut second = tokio::time::interval(Duration::from_secs(1));
-    let mut end = std::pin::pin!(shutdown_signal());
+    let mut end = std::pin::pin!(end);
     loop {
         let reads = tokio::select! {
             () = &mut end => return,

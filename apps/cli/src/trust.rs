@@ -226,6 +226,10 @@ fn decide_device(store: &mut TrustStore, whom: &str, role: Option<Role>) -> Resu
                 "who waits as “{whom}” has only said so: compare the code on both screens, then \
                  `lanlens trust allow {code}`"
             ),
+            (Some(_), None) if found.by_name => bail!(
+                "“{whom}” is a name that anybody can take: `lanlens trust allow {device}` if it is \
+                 this device that you mean"
+            ),
             (Some(Role::Owner), _) => view.make_owner(device, &found.name),
             (Some(Role::Watcher), _) => view.allow(device, &found.name),
             (None, _) => view.deny(device, &found.name),

@@ -1,22 +1,50 @@
 //! When the user wants the program to end.
 
-/// Returns at Ctrl-C, and on Unix at SIGTERM and SIGHUP too.
-pub async fn shutdown_signal() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let signals = (signal(SignalKind::terminate()), signal(SignalKind::hangup()));
-        if let (Ok(mut terminate), Ok(mut hangup)) = signals {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = hangup.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-            return;
+use std::future::Future;
+
+/// Listens from now on, and is done at Ctrl-C, on Unix at SIGTERM and SIGHUP too.
+///
+/// Not an `async fn`: a signal between this call and the first poll is heard as well, and does not end
+/// the program without its goodbye. Must be called inside a tokio runtime.
+pub fn shutdown_signal() -> impl Future<Output = ()> + Send {
+    let signals = listen();
+    async move {
+        match signals {
+            Ok(signals) => heard(signals).await,
+            // No signal can be heard: the program ends by other means.
+            Err(_) => std::future::pending().await,
         }
     }
-    if tokio::signal::ctrl_c().await.is_err() {
-        // No signal can be heard: the program ends by other means.
-        std::future::pending::<()>().await;
+}
+
+#[cfg(unix)]
+type Signals = [tokio::signal::unix::Signal; 3];
+
+#[cfg(unix)]
+fn listen() -> std::io::Result<Signals> {
+    use tokio::signal::unix::{SignalKind, signal};
+    Ok([
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::hangup())?,
+    ])
+}
+
+#[cfg(unix)]
+async fn heard([mut interrupt, mut terminate, mut hangup]: Signals) {
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
     }
+}
+
+#[cfg(windows)]
+fn listen() -> std::io::Result<tokio::signal::windows::CtrlC> {
+    tokio::signal::windows::ctrl_c()
+}
+
+#[cfg(windows)]
+async fn heard(mut ctrl_c: tokio::signal::windows::CtrlC) {
+    ctrl_c.recv().await;
 }

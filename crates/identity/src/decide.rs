@@ -123,7 +123,8 @@ pub fn find_device(view: &TrustView, text: &str) -> Result<Found, FindError> {
     }
     let start = text.to_lowercase();
     let mut matching = listed.iter().filter_map(|(device, name)| {
-        let by_id = device.to_string().starts_with(&start);
+        // Shorter beginnings are drawn in a moment by whoever wants to be taken for a name.
+        let by_id = start.len() >= ID_CHARS_MIN && device.to_string().starts_with(&start);
         (by_id || *name == text).then(|| Found {
             device: *device,
             name: (*name).to_owned(),
@@ -136,6 +137,9 @@ pub fn find_device(view: &TrustView, text: &str) -> Result<Found, FindError> {
         Some(_) => Err(FindError::Several(text.to_owned())),
     }
 }
+
+/// The shortest beginning of an id that means a device: 40 bits.
+const ID_CHARS_MIN: usize = 8;
 
 /// How many characters of an id tell the listed devices apart; at least eight. [`find_device`]
 /// takes an id of this length back.

@@ -169,6 +169,18 @@ impl TrustStore {
         &mut self,
         edit: impl FnOnce(&mut TrustView) -> T,
     ) -> Result<(TrustView, T), TrustError> {
+        let changed = self.try_change(edit);
+        if changed.is_err() {
+            // What was read on the way was shown to nobody: the next poll tells it.
+            self.seen = Seen::Never;
+        }
+        changed
+    }
+
+    fn try_change<T>(
+        &mut self,
+        edit: impl FnOnce(&mut TrustView) -> T,
+    ) -> Result<(TrustView, T), TrustError> {
         let _lock = self.lock()?;
         let before = self.load()?;
         let mut view = before.clone();

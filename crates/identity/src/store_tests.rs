@@ -200,8 +200,7 @@ fn the_lists_take_so_many_devices_and_refuse_one_more_without_forgetting_any() {
             let (device, name) = (numbered(n), name.clone());
             view.apply(&TrustChange::Remove { device, name });
             for m in 0..CAMERAS_PER_VIEWER_MAX {
-                let node = NodeId::new(device, &m.to_string());
-                view.apply(&TrustChange::RemovalDone { device, node });
+                view.apply(&TrustChange::RemovalDone { device, at: numbered(m) });
             }
         }
     };

@@ -30,6 +30,8 @@ use crate::{Action, ById, Mesh};
 
 /// Addresses whose wrong invitations are remembered.
 const ADDRESSES_MAX: usize = 256;
+/// Whoever was asked for its nonce keeps its place this long at least: an answer takes milliseconds.
+const NONCE_PATIENCE: Duration = Duration::from_secs(2);
 /// How long they are remembered after the last.
 const WRONG_REMEMBERED: Duration = Duration::from_secs(600);
 
@@ -37,6 +39,8 @@ const WRONG_REMEMBERED: Duration = Duration::from_secs(600);
 pub(crate) struct Asking {
     places: ById<DeviceId, Place>,
     wrong: ById<IpAddr, Wrong>,
+    /// Removed here, until the store's word shows it: what was read before must not undo it.
+    removing: ById<DeviceId, String>,
 }
 
 /// A device that waits.
@@ -90,7 +94,8 @@ impl Mesh {
         let full = self.asking.places.len() >= WAITING_MAX;
         let (now, name) = (self.now, self.name_of(node));
         if !self.asking.places.contains_key(&device) {
-            if full {
+            // Who takes a place and says nothing makes way for who may.
+            if full && !self.give_up_a_silent_place() {
                 return self.end_request(link, RequestEnd::Full);
             }
             let until = now + CODE_TIMEOUT;
@@ -128,6 +133,20 @@ impl Mesh {
         if let Some((asker, _)) = before.filter(|(asker, _)| *asker != node) {
             self.send_to(asker, Message::AccessEnded { reason: RequestEnd::Elsewhere });
         }
+    }
+
+    /// Takes the place of whoever has owed its nonce for longest; `false` if nobody has for long.
+    fn give_up_a_silent_place(&mut self) -> bool {
+        let silent = self.asking.places.iter().filter(|(_, place)| place.code.is_none());
+        let oldest = silent.min_by_key(|(_, place)| place.until);
+        let patience = CODE_TIMEOUT - NONCE_PATIENCE;
+        let oldest = oldest.filter(|(_, place)| place.until <= self.now + patience);
+        let Some(device) = oldest.map(|(device, _)| *device) else { return false };
+        let place = self.asking.places.remove(&device);
+        if let Some((link, _)) = place.and_then(|place| place.bound) {
+            self.end_request(link, RequestEnd::Full);
+        }
+        true
     }
 
     fn end_request(&mut self, link: LinkId, reason: RequestEnd) {
@@ -185,8 +204,17 @@ impl Mesh {
     /// Whoever is removed is removed now, whatever becomes of the store.
     pub(crate) fn remove_here(&mut self, device: DeviceId, name: String) {
         if device != self.own_device() {
-            self.change_trust(TrustChange::Deny { device, name });
+            self.asking.removing.insert(device, name.clone());
+            self.act(Action::ChangeTrust(TrustChange::Deny { device, name }));
+            self.on_trust_changed(self.config.trust.clone());
         }
+    }
+
+    /// The store's word, and what was removed here meanwhile.
+    pub(crate) fn with_own_removals(&mut self, mut trust: TrustView) -> TrustView {
+        self.asking.removing.retain(|device, _| !trust.denied.contains_key(device));
+        self.asking.removing.iter().for_each(|(device, name)| trust.deny(*device, name));
+        trust
     }
 
     pub(crate) fn on_invitation(&mut self, link: LinkId, node: NodeId, proofs: &[Proof]) {
@@ -195,20 +223,26 @@ impl Mesh {
         if self.config.cameras.is_empty() || self.access_of(device) != Access::Invite {
             return;
         }
+        if open.invited {
+            return;
+        }
         let (remote, channel) = (open.remote, open.channel);
         let wrong = &mut self.asking.wrong;
         wrong.retain(|_, wrong| now < wrong.next().max(wrong.last + WRONG_REMEMBERED));
         let from = origin(remote.ip());
-        if wrong.get(&from).is_some_and(|wrong| now < wrong.next()) {
-            return self.end_request(link, RequestEnd::TooOften);
-        }
         let invitation = self.config.trust.invitation.as_ref();
         let right =
             |proof: &Proof| invitation.is_some_and(|held| proof.is_of(held, &channel, device, own));
         if proofs.iter().any(right) {
             wrong.remove(&from);
+            if let Some(open) = self.links.open.get_mut(&link) {
+                open.invited = true;
+            }
             let name = self.name_of(node);
             return self.act(Action::ChangeTrust(TrustChange::Allow { device, name }));
+        }
+        if wrong.get(&from).is_some_and(|wrong| now < wrong.next()) {
+            return self.end_request(link, RequestEnd::TooOften);
         }
         if wrong.len() >= ADDRESSES_MAX && !wrong.contains_key(&from) {
             // Many addresses at once: who was wrong longest ago is forgotten.

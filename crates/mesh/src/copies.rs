@@ -9,16 +9,18 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use lanlens_model::limits::{NODES_MAX, PING_TIMEOUT};
-use lanlens_model::{DeviceId, Event, NodeId, Role, RunId};
+use lanlens_model::{CameraId, DeviceId, Event, NodeId, Role, RunId};
 use lanlens_protocol::Greeting;
 
-use crate::directory::Node;
+use crate::directory::{Camera, Node};
 use crate::io::LinkId;
 use crate::links::Target;
 use crate::{Action, ById, Mesh};
 
 /// Longer than a link lingers whose other end is gone.
 const BOTH_ALIVE: Duration = PING_TIMEOUT.saturating_add(Duration::from_millis(500));
+/// Devices that people are told of.
+const TOLD_MAX: usize = 8;
 /// Runs remembered of one device.
 const RUNS_MAX: usize = 4;
 
@@ -74,7 +76,8 @@ impl Mesh {
     }
 
     pub(crate) fn next_look_due(&self) -> Option<Instant> {
-        let waits = self.config.role == Role::Camera && self.unlooked().next().is_some();
+        let can = self.config.role == Role::Camera && self.links.free_dials() > 0;
+        let waits = can && self.unlooked().next().is_some();
         let own_found = self.copies.found.contains_key(&self.own_device());
         let look = self.copies.looked.map(|at| at + LOOK_EVERY).filter(|_| waits && !own_found);
         look.into_iter().chain(self.copies.compare.values().copied()).min()
@@ -113,12 +116,7 @@ impl Mesh {
         let (device, remote) = (open.device, open.remote);
         if device == self.own_device() {
             if run != self.config.run {
-                let text = format!(
-                    "another machine at {} uses the same key as this one (a copied card or folder?): \
-                     stop Lanlens on one of the two and run `lanlens trust new-key` there",
-                    remote.ip()
-                );
-                self.tell_copy(device, text);
+                self.tell_own_copy(remote);
             }
             return;
         }
@@ -152,6 +150,16 @@ impl Mesh {
         }
     }
 
+    /// Somebody else at `remote` has proven our key.
+    pub(crate) fn tell_own_copy(&mut self, remote: SocketAddr) {
+        let text = format!(
+            "another machine at {} uses the same key as this one (a copied card or folder?): \
+             stop Lanlens on one of the two and run `lanlens trust new-key` there",
+            remote.ip()
+        );
+        self.tell_copy(self.own_device(), text);
+    }
+
     /// Tells when two runs of one device have both been alive since both were known.
     fn compare_runs(&mut self, device: DeviceId) {
         let now = self.now;
@@ -176,8 +184,16 @@ impl Mesh {
         }
     }
 
+    /// Only of ourselves, of whom we let in, and of cameras that showed something: anybody can draw
+    /// keys and use them twice.
     fn tell_copy(&mut self, device: DeviceId, text: String) {
-        if self.copies.found.contains_key(&device) || self.copies.found.len() >= NODES_MAX {
+        let own = device == self.own_device();
+        let shown = |id: &CameraId, camera: &Camera| id.device() == device && camera.ever_live;
+        let matters = own
+            || self.config.trust.admits(device)
+            || self.directory.cameras.iter().any(|(id, camera)| shown(id, camera));
+        let full = !own && self.copies.found.len() >= TOLD_MAX;
+        if !matters || full || self.copies.found.contains_key(&device) {
             return;
         }
         self.copies.found.insert(device, text.clone());

@@ -86,8 +86,8 @@ pub(crate) struct Camera {
     pub(crate) name: String,
     pub(crate) node: NodeId,
     pub(crate) discovered: Instant,
-    /// When it was first heard of.
-    pub(crate) known_since: Instant,
+    /// When its first picture came.
+    pub(crate) first_picture: Option<Instant>,
     /// Its node told of it on the present link.
     pub(crate) told: bool,
     /// The program was told of it (and not yet that it is gone).
@@ -274,7 +274,7 @@ impl Mesh {
             name: name.to_owned(),
             node,
             discovered: self.now,
-            known_since: self.now,
+            first_picture: None,
             told,
             listed: false,
             offline_since: None,

@@ -168,6 +168,7 @@ impl Mesh {
             Command::SetVisible(camera, visible) => self.on_set_visible(camera, visible),
             Command::Refresh => self.on_refresh(),
             Command::Allow { device, name, codes } => self.on_allow(device, &name, &codes),
+            Command::Deny { device, name } => self.on_deny(device, &name),
             Command::Remove { device, name } => self.on_remove(device, &name),
             Command::DismissNews => self.change_trust(TrustChange::DismissNews),
             Command::Join(invitation) => self.change_trust(TrustChange::Join(invitation)),
@@ -286,6 +287,7 @@ impl Mesh {
     }
 
     fn on_trust_changed(&mut self, trust: TrustView) {
+        let trust = self.with_own_removals(trust);
         if self.config.trust == trust {
             return;
         }

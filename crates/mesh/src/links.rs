@@ -39,6 +39,8 @@ pub(crate) struct Link {
     /// Who waits and watches, as an owner at the other side was told.
     pub(crate) told_people: Option<People>,
     pub(crate) channel: ChannelBinding,
+    /// It has shown the right invitation.
+    pub(crate) invited: bool,
     /// Which run of its home the other side said to be.
     pub(crate) run: Option<RunId>,
     pub(crate) phase: Phase,
@@ -95,8 +97,17 @@ impl Mesh {
         let phase = Phase::Greeting { until: self.now + GREETING_TIMEOUT };
         let hello = dial.is_some().then(|| self.greeting_for(device));
         let told = hello.as_ref().and_then(|hello| hello.access);
-        let link =
-            Link { device, remote, target, told, told_people: None, channel, run: None, phase };
+        let link = Link {
+            device,
+            remote,
+            target,
+            told,
+            told_people: None,
+            channel,
+            invited: false,
+            run: None,
+            phase,
+        };
         self.links.open.insert(id, link);
         if let Some(hello) = hello {
             self.act(Action::Send { link: id, message: Message::Hello(hello) });
@@ -290,8 +301,13 @@ impl Mesh {
     fn on_refused_by_peer(&mut self, id: LinkId, text: &str) {
         let Some(link) = self.links.open.remove(&id) else { return };
         self.act(Action::CloseLink { link: id });
-        let message = format!("{} refused this device: {text}", link.remote);
-        self.emit(Event::Error { message });
+        if matches!(link.target, Some(Target::OwnName)) {
+            // It has proven our key, and is another run.
+            self.tell_own_copy(link.remote);
+        } else {
+            let message = format!("{} refused this device: {text}", link.remote);
+            self.emit(Event::Error { message });
+        }
         if let Some(target) = link.target {
             self.dial_was_in_vain(target);
         }

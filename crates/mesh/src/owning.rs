@@ -5,6 +5,7 @@
 //! in where it waits with a code that was compared, and whom its user removes is removed everywhere,
 //! also where the camera is off, as soon as the device shows up there.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use lanlens_model::limits::TOLD_WATCHERS_MAX;
@@ -16,6 +17,11 @@ use crate::{Action, Mesh};
 
 /// Owners are told at most this often: strangers who come and go must not fill an owner's link.
 const TELL_EVERY: Duration = Duration::from_millis(250);
+
+/// Devices that a window is asked about at once.
+const REQUESTS_MAX: usize = 32;
+/// Codes of one device that it is asked to compare at once: so few that all are seen.
+const CODES_A_CARD: usize = 4;
 
 /// Who waits and who watches somewhere.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -94,19 +100,27 @@ impl Mesh {
 
     /// At the viewer: an owned camera tells.
     pub(crate) fn on_watchers(&mut self, id: NodeId, mut people: People) {
+        if self.config.role != Role::Viewer {
+            return;
+        }
         people.watching.retain(|watching| watching.camera.device() == id.device());
+        let mut seen = BTreeSet::new();
+        people.waiting.retain(|waiting| seen.insert(waiting.device));
         let Some(node) = self.directory.nodes.get_mut(&id) else { return };
         if node.access != Some(Access::Granted) {
             return;
         }
         let told = std::mem::take(&mut node.decided);
         let done: Vec<DeviceId> =
-            told.into_iter().filter(|device| !people.lists(*device)).collect();
+            told.iter().copied().filter(|device| !people.lists(*device)).collect();
+        if told.is_empty() && node.people.as_ref() == Some(&people) {
+            return;
+        }
         node.people = Some(people);
         self.changed = true;
         for device in done {
             if self.config.trust.removed.contains_key(&device) {
-                self.change_trust(TrustChange::RemovalDone { device, node: id });
+                self.change_trust(TrustChange::RemovalDone { device, at: id.device() });
             }
         }
     }
@@ -121,9 +135,9 @@ impl Mesh {
         let mut removals = Vec::new();
         for (id, node) in &mut self.directory.nodes {
             let Some(people) = &node.people else { continue };
-            let there = removed
-                .iter()
-                .filter(|(device, removal)| people.lists(**device) && !removal.told.contains(id));
+            let there = removed.iter().filter(|(device, removal)| {
+                people.lists(**device) && !removal.told.contains(&id.device())
+            });
             for (device, removal) in there {
                 if node.decided.insert(*device) {
                     removals.push((*id, *device, removal.name.clone()));
@@ -162,7 +176,26 @@ impl Mesh {
         self.changed = true;
     }
 
-    /// A person refuses a device, or removes it, at every camera that is ours.
+    /// A person refuses a device, where it waits.
+    pub(crate) fn on_deny(&mut self, device: DeviceId, name: &str) {
+        if self.asking.waiting().any(|(waiting, ..)| waiting == device) {
+            self.remove_here(device, name.to_owned());
+        }
+        let mut waits = Vec::new();
+        for (id, node) in &mut self.directory.nodes {
+            let waiting = node.people.iter().flat_map(|people| &people.waiting);
+            if waiting.clone().any(|waiting| waiting.device == device) {
+                node.decided.insert(device);
+                waits.push(*id);
+            }
+        }
+        for node in waits {
+            self.send_to(node, Message::AccessDeny { device, name: name.to_owned() });
+        }
+        self.changed = true;
+    }
+
+    /// A person removes a device from every camera that is ours.
     pub(crate) fn on_remove(&mut self, device: DeviceId, name: &str) {
         if device == self.own_device() {
             return;
@@ -188,8 +221,12 @@ impl Mesh {
         let mut requests: Vec<RequestView> = Vec::new();
         let mut add = |device, name: &str, camera: &str, code| {
             let camera = (camera.to_owned(), code);
+            let full = requests.len() >= REQUESTS_MAX;
             match requests.iter_mut().find(|request| request.device == device) {
-                Some(request) => request.codes.push(camera),
+                Some(request) if request.codes.len() < CODES_A_CARD => request.codes.push(camera),
+                // The rest is asked when these were decided.
+                Some(_) => {}
+                None if full => {}
                 None => requests.push(RequestView {
                     device,
                     name: name.to_owned(),

@@ -65,13 +65,16 @@ impl Mesh {
             .map(|camera| camera.node)
             .collect();
         let (now, has_invitations) = (self.now, !self.config.trust.joined.is_empty());
+        // All that are due, wanted or not: a time that has passed must not be due for ever.
+        for node in self.directory.nodes.values_mut() {
+            if node.request.retry_at().is_some_and(|at| at <= now) {
+                node.request.renew();
+            }
+        }
         let mut asked = Vec::new();
         for id in wanted {
             let Some(node) = self.directory.nodes.get_mut(&id) else { continue };
             let request = &mut node.request;
-            if request.retry_at().is_some_and(|at| at <= now) {
-                request.renew();
-            }
             if request.ended.is_some() || request.asked == node.link {
                 continue;
             }
@@ -130,7 +133,8 @@ impl Mesh {
             return;
         }
         if !may_draw {
-            return self.on_access_ended(id, RequestEnd::TooOften);
+            // It may be somebody else who has drawn that many.
+            return self.end_own_request(id, RequestEnd::TooOften, true);
         }
         node.request.bound = Some((commitment, nonce));
         self.drawn.push_back((self.now, id.device()));
@@ -164,8 +168,11 @@ impl Mesh {
     }
 
     pub(crate) fn on_access_ended(&mut self, id: NodeId, reason: RequestEnd) {
-        let now = self.now;
-        let Some(node) = self.directory.nodes.get_mut(&id) else { return };
+        let Some(node) = self.directory.nodes.get(&id) else { return };
+        // Nobody ends what was not begun.
+        if node.link.is_none() || node.request.asked != node.link {
+            return;
+        }
         // It needs no person where the reason passes by itself.
         let passes = match (reason, node.access) {
             (RequestEnd::Full | RequestEnd::Other, Some(Access::Pending)) => true,
@@ -173,11 +180,14 @@ impl Mesh {
             (_, Some(Access::Pending | Access::Invite)) => false,
             _ => return,
         };
-        node.request = Request {
-            asked: node.request.asked,
-            ended: Some((reason, passes.then(|| now + ASK_AGAIN))),
-            ..Request::default()
-        };
+        self.end_own_request(id, reason, passes);
+    }
+
+    fn end_own_request(&mut self, id: NodeId, reason: RequestEnd, passes: bool) {
+        let retry = passes.then(|| self.now + ASK_AGAIN);
+        let Some(node) = self.directory.nodes.get_mut(&id) else { return };
+        let asked = node.request.asked;
+        node.request = Request { asked, ended: Some((reason, retry)), ..Request::default() };
         self.tell_cameras_of(id, |camera| Event::RequestEnded { camera, reason });
     }
 

@@ -3,7 +3,7 @@
 //! counted by where they are.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
 use lanlens_model::limits::{CAMERAS_PER_VIEWER_MAX, NODES_MAX};
@@ -142,8 +142,17 @@ impl Mesh {
         }
         let has = shares.get(&wanted).map_or(0, Vec::len);
         let greediest = shares.into_values().max_by_key(Vec::len).unwrap_or_default();
-        let newest = greediest.last().filter(|_| greediest.len() > has + 1);
-        let victim = newest.and_then(|handle| self.watching.sessions.get(handle));
+        if greediest.len() <= has + 1 {
+            return false;
+        }
+        let sessions = &self.watching.sessions;
+        let shows = |handle: &&SessionHandle| sessions.get(*handle).is_some_and(|s| s.shown);
+        let dark = greediest.iter().rev().find(|handle| !shows(handle));
+        // A living picture is given up only by who has most of all places, for who has none.
+        let lit = (has == 0 && greediest.len() > CAMERAS_PER_VIEWER_MAX / 2)
+            .then(|| greediest.last())
+            .flatten();
+        let victim = dark.or(lit).and_then(|handle| sessions.get(handle));
         let Some(victim) = victim.map(|session| session.camera) else { return false };
         self.close_watch_of(victim);
         true
@@ -152,7 +161,8 @@ impl Mesh {
     /// For another camera's link, when there are as many as may be: whoever has the most gives one up
     /// for whoever would have less. Cameras that are watched keep theirs.
     pub(crate) fn make_room_to_link(&mut self, new: LinkId) -> bool {
-        let Some(wanted) = self.links.open.get(&new).map(|link| origin(link.remote.ip())) else {
+        let Some(wanted) = self.links.open.get(&new).map(|link| share_of_address(link.remote.ip()))
+        else {
             return false;
         };
         let mut shares: BTreeMap<IpAddr, Vec<LinkId>> = BTreeMap::new();
@@ -160,7 +170,7 @@ impl Mesh {
             let node = link.node().filter(|node| self.watching.watches_nothing_of(*node));
             let node = node.and_then(|node| self.directory.nodes.get(&node));
             if node.is_some_and(|node| node.access.is_some()) {
-                shares.entry(origin(link.remote.ip())).or_default().push(*id);
+                shares.entry(share_of_address(link.remote.ip())).or_default().push(*id);
             }
         }
         let has = shares.get(&wanted).map_or(0, Vec::len);
@@ -175,8 +185,18 @@ impl Mesh {
     fn share_of(&self, node: NodeId) -> Share {
         let link = self.directory.nodes.get(&node).and_then(|node| node.link);
         match link.and_then(|link| self.links.open.get(&link)) {
-            Some(link) => Share::Address(origin(link.remote.ip())),
+            Some(link) => Share::Address(share_of_address(link.remote.ip())),
             None => Share::Device(node.device()),
         }
     }
 }
+
+/// A host has as many link-local addresses as it likes, so here all of them are one.
+fn share_of_address(ip: IpAddr) -> IpAddr {
+    match origin(ip) {
+        IpAddr::V6(v6) if v6.is_unicast_link_local() => IpAddr::V6(LINK_LOCAL),
+        ip => ip,
+    }
+}
+
+const LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0);

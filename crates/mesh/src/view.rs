@@ -1,6 +1,7 @@
 //! The mesh's state as a window paints it.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,12 +15,12 @@ use crate::directory::{Camera, Node};
 
 pub(crate) fn snapshot(mesh: &Mesh) -> Snapshot {
     let cameras = mesh.directory.cameras.iter();
-    let first = first_of_each_name(mesh);
-    let first_of = |name: &str| first.get(&folded(name)).map(|(_, device)| *device);
+    let names = owners_of_names(mesh);
+    let owner_of = |name: &str| names.get(&folded(name)).copied().flatten();
     Snapshot {
         own: Some(mesh.own_device()),
         cameras: cameras
-            .map(|(id, camera)| (*id, Arc::new(tile(mesh, *id, camera, first_of(&camera.name)))))
+            .map(|(id, camera)| (*id, Arc::new(tile(mesh, *id, camera, owner_of(&camera.name)))))
             .collect(),
         local: mesh.config.cameras.iter().map(|(id, name)| local(mesh, *id, name)).collect(),
         cameras_over_limit: mesh.directory.cameras_over_limit,
@@ -29,15 +30,44 @@ pub(crate) fn snapshot(mesh: &Mesh) -> Snapshot {
     }
 }
 
-/// Which device had a name first, of those that use it now.
-fn first_of_each_name(mesh: &Mesh) -> BTreeMap<String, (Instant, DeviceId)> {
-    let mut first: BTreeMap<String, (Instant, DeviceId)> = BTreeMap::new();
+/// Which device a name belongs to, of those that use it now: one whose cameras are ours, else the one
+/// that showed a picture first, else the only one that is more than an announcement; nobody's where
+/// that leaves several. Announcements alone never have a name first.
+fn owners_of_names(mesh: &Mesh) -> BTreeMap<String, Option<DeviceId>> {
+    let mut best: BTreeMap<String, (Claim, Option<DeviceId>)> = BTreeMap::new();
     for (id, camera) in &mesh.directory.cameras {
-        let entry = (camera.known_since, id.device());
-        let known = first.entry(folded(&camera.name)).or_insert(entry);
-        *known = (*known).min(entry);
+        let ours = mesh.directory.nodes.get(&camera.node).is_some_and(|n| n.people.is_some());
+        let claim = match camera.first_picture {
+            Some(at) if ours => Claim::Ours(at),
+            Some(at) => Claim::Shown(at),
+            None if camera.told => Claim::Told,
+            None => Claim::Announced,
+        };
+        let device = id.device();
+        match best.entry(folded(&camera.name)) {
+            Entry::Vacant(entry) => {
+                entry.insert((claim, Some(device)));
+            }
+            Entry::Occupied(mut entry) => {
+                let (known, owner) = *entry.get();
+                if claim < known {
+                    entry.insert((claim, Some(device)));
+                } else if claim == known && owner != Some(device) {
+                    entry.insert((known, None));
+                }
+            }
+        }
     }
-    first
+    best.into_iter().map(|(name, (_, owner))| (name, owner)).collect()
+}
+
+/// How good a claim to a name is, the best first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Claim {
+    Ours(Instant),
+    Shown(Instant),
+    Told,
+    Announced,
 }
 
 /// Names that people take for the same.
@@ -45,7 +75,7 @@ fn folded(name: &str) -> String {
     name.trim().to_lowercase()
 }
 
-fn tile(mesh: &Mesh, id: CameraId, camera: &Camera, first: Option<DeviceId>) -> CameraView {
+fn tile(mesh: &Mesh, id: CameraId, camera: &Camera, owner: Option<DeviceId>) -> CameraView {
     let node = mesh.directory.nodes.get(&camera.node);
     CameraView {
         id,
@@ -56,7 +86,7 @@ fn tile(mesh: &Mesh, id: CameraId, camera: &Camera, first: Option<DeviceId>) -> 
         state: state(mesh, id, camera, node),
         access: node.and_then(|node| node.access),
         linked: node.is_some_and(|node| node.link.is_some()),
-        same_name: first.is_some_and(|device| device != id.device()),
+        same_name: owner != Some(id.device()),
         watchers: node.and_then(|node| watchers(id, node)),
         stats: mesh.watching.of_camera(id).and_then(|(_, session)| session.stats.clone()),
     }

@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use lanlens_model::limits::CAMERAS_PER_VIEWER_MAX;
 use lanlens_model::{
-    Access, CameraId, Event, Layer, LostReason, NodeId, Selection, SessionId, StreamStats,
+    Access, CameraId, DeviceId, Event, Layer, LostReason, NodeId, Selection, SessionId, StreamStats,
 };
 use lanlens_protocol::Message;
 
 use crate::backoff::Backoff;
 use crate::io::{SessionHandle, SessionInput};
 use crate::pace::Pace;
+use crate::quota::Quota;
 use crate::requesting::Request;
 use crate::{Action, ById, Mesh};
 
@@ -24,6 +25,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Without any picture for this long a session is made anew: slow cameras open within it.
 const PICTURE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Sessions that may be begun with one device at once: as many as it may have cameras.
+const OPEN_BURST: u32 = CAMERAS_PER_VIEWER_MAX as u32;
+/// After that, one in this time.
+const OPEN_INTERVAL: Duration = Duration::from_millis(250);
+
 #[derive(Default)]
 pub(crate) struct Watching {
     pub(crate) selection: Selection,
@@ -31,6 +37,8 @@ pub(crate) struct Watching {
     layers: ById<CameraId, Layer>,
     retries: ById<CameraId, Backoff>,
     last_handle: u64,
+    /// How many more sessions may be begun with each device now.
+    opened: ById<DeviceId, Quota>,
     /// When all places were taken and somebody looked whether they are shared out well.
     pub(crate) shared_out: Option<Instant>,
 }
@@ -161,7 +169,7 @@ impl Mesh {
             return;
         }
         for (camera, node) in due {
-            if self.make_room_to_watch(camera) {
+            if self.may_open(camera.device()) && self.make_room_to_watch(camera) {
                 self.open_watch(camera, node);
             }
         }
@@ -186,6 +194,19 @@ impl Mesh {
                 && self.watching.of_camera(*id).is_none();
             wanted.then_some((*id, camera.node))
         })
+    }
+
+    /// Sessions cost a peer connection each: a device that opens and shuts its doors all the time
+    /// gets only so many.
+    fn may_open(&mut self, device: DeviceId) -> bool {
+        let (now, burst) = (self.now, OPEN_BURST);
+        self.watching.opened.retain(|_, quota| !quota.is_full(burst, OPEN_INTERVAL, now));
+        let opened = &mut self.watching.opened;
+        opened.entry(device).or_insert_with(|| Quota::full(burst, now)).take(
+            burst,
+            OPEN_INTERVAL,
+            now,
+        )
     }
 
     fn open_watch(&mut self, camera: CameraId, node: NodeId) {
@@ -257,6 +278,7 @@ impl Mesh {
         }
         let Some(camera) = self.directory.cameras.get_mut(&id) else { return };
         let last = camera.last_picture.replace(now);
+        camera.first_picture.get_or_insert(now);
         camera.lost = None;
         if !std::mem::replace(&mut camera.ever_live, true) {
             let since_discovered_ms = millis(now - camera.discovered);
@@ -336,7 +358,10 @@ impl Mesh {
         if let (Some(entry), Some(session)) = (self.directory.cameras.get_mut(&camera), session) {
             entry.pace = session.pace;
         }
-        self.watching.retries.remove(&camera);
+        // It may begin again at once, but not again and again.
+        if let Some(retry) = self.watching.retries.get_mut(&camera) {
+            retry.hurry(self.now);
+        }
         self.changed = true;
         self.act(Action::CloseSession { handle });
         self.send_to(node, Message::Bye { session: Some(wire) });

@@ -8,14 +8,14 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use common::{Rig, channel, device, greeting, refusal};
-use lanlens_mesh::{Action, Config, DialFailure, LinkId, LinkInput, Mesh};
+use lanlens_mesh::{Action, Config, DialFailure, LinkId, LinkInput, Mesh, SessionInput};
 use lanlens_model::limits::{
     CAMERAS_MAX, CAMERAS_PER_VIEWER_MAX, CODES_PER_VIEWER_MAX, NODES_MAX, OFFER_BURST_MAX,
     OFFER_INTERVAL, WAITING_CODES_MAX, WAITING_TIME,
 };
 use lanlens_model::{
-    Access, AccessMode, CameraId, Command, DeviceId, Epoch, NodeId, Role, RunId, Selection,
-    TrustView,
+    Access, AccessMode, CameraId, Command, DeviceId, Epoch, NodeId, RequestEnd, Role, RunId,
+    Selection, TrustView,
 };
 use lanlens_protocol::{DiscoveryEvent, Greeting, Message, Nonce, OfferedCamera, Secret, Txt};
 
@@ -231,11 +231,54 @@ fn however_many_cameras_somebody_pretends_to_be_a_viewer_draws_only_so_many_code
 }
 
 #[test]
-fn a_camera_that_takes_the_name_of_one_that_was_there_before_is_marked() {
+fn a_name_belongs_to_the_camera_that_showed_a_picture_first() {
     let mut viewer = Viewer::new();
-    let first = viewer.camera([10, 0, 0, 1], device("ann"));
-    viewer.wait(Duration::from_secs(1));
-    let second = viewer.camera([10, 0, 0, 66], device("eve"));
-    let cameras = viewer.mesh.snapshot().cameras;
-    assert_eq!((cameras[&first].same_name, cameras[&second].same_name), (false, true));
+    viewer.hearsay("Door");
+    let (first, second) =
+        (viewer.camera([10, 0, 0, 1], device("ann")), viewer.camera([10, 0, 0, 66], device("eve")));
+    let marked = |viewer: &Viewer| {
+        let cameras = viewer.mesh.snapshot().cameras;
+        (cameras[&first].same_name, cameras[&second].same_name)
+    };
+    assert_eq!(marked(&viewer), (true, true), "nobody knows which is which");
+    let handle = *viewer.sessions.iter().find(|(_, camera)| **camera == first).unwrap().0;
+    let connected = SessionInput::Connected { candidate_pair: String::new() };
+    let frame = SessionInput::Frame { width: 64, height: 36 };
+    for input in [connected, frame] {
+        viewer.mesh.handle_session(handle, input, viewer.now);
+    }
+    assert_eq!(marked(&viewer), (false, true));
+}
+
+#[test]
+fn what_was_not_begun_cannot_be_ended_and_no_time_is_due_for_ever() {
+    let mut viewer = Viewer::new();
+    viewer.mesh.handle_command(Command::Watch(Selection::None), viewer.now);
+    let link = viewer.greeted([10, 0, 0, 66], device("eve"), Access::Pending);
+    for reason in [RequestEnd::Full, RequestEnd::Other] {
+        viewer.say(link, Message::AccessEnded { reason });
+    }
+    viewer.drain();
+    for _ in 0..100 {
+        let Some(due) = viewer.mesh.poll_timeout() else { return };
+        viewer.now = due.max(viewer.now);
+        viewer.mesh.handle_timeout(viewer.now);
+        viewer.drain();
+        assert!(viewer.mesh.poll_timeout().is_none_or(|due| due > viewer.now), "it spins");
+    }
+}
+
+#[test]
+fn a_camera_that_opens_and_shuts_its_door_all_the_time_costs_few_sessions() {
+    let mut viewer = Viewer::new();
+    let link = viewer.greeted([10, 0, 0, 66], device("eve"), Access::Pending);
+    let mut opened = 0;
+    for n in 0..500 {
+        let state = if n % 2 == 0 { Access::Granted } else { Access::Pending };
+        viewer.say(link, Message::Access { state });
+        let actions = std::iter::from_fn(|| viewer.mesh.poll_action());
+        opened += actions.filter(|a| matches!(a, Action::OpenSubscriber { .. })).count();
+        viewer.now += Duration::from_millis(20);
+    }
+    assert!(opened <= 45, "{opened} in 10 s");
 }

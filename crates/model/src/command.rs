@@ -37,7 +37,14 @@ pub enum Command {
         /// The codes that were on the screen.
         codes: Vec<Code>,
     },
-    /// Refuse a device, or remove it, at every camera that this device owns; for now and for later.
+    /// Refuse a device where it waits, at cameras that this device owns.
+    Deny {
+        /// Which device.
+        device: DeviceId,
+        /// Its name, to be remembered with the decision.
+        name: String,
+    },
+    /// Remove a device from every camera that this device owns; for now and for later.
     Remove {
         /// Which device.
         device: DeviceId,

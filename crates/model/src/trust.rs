@@ -76,9 +76,9 @@ pub struct Waiting {
 pub struct Removal {
     /// Its name then, unverified.
     pub name: String,
-    /// Camera nodes where it is done. What is decided there later is newer, and holds.
+    /// Homes whose cameras have done it. What is decided there later is newer, and holds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub told: Vec<NodeId>,
+    pub told: Vec<DeviceId>,
 }
 
 /// One change of the lists: the mesh wishes it, the store makes it.
@@ -114,12 +114,12 @@ pub enum TrustChange {
         /// Its name.
         name: String,
     },
-    /// A camera's node has removed it.
+    /// The cameras of a home have removed it.
     RemovalDone {
         /// Who.
         device: DeviceId,
-        /// Which.
-        node: NodeId,
+        /// Which home.
+        at: DeviceId,
     },
     /// Is not to be removed any longer where that was not done yet.
     TakeBackRemoval {
@@ -200,11 +200,11 @@ impl TrustView {
                     self.removed.insert(*device, removal);
                 }
             }
-            TrustChange::RemovalDone { device, node } => {
+            TrustChange::RemovalDone { device, at } => {
                 if let Some(removal) = self.removed.get_mut(device)
-                    && !removal.told.contains(node)
+                    && !removal.told.contains(at)
                 {
-                    removal.told.push(*node);
+                    removal.told.push(*at);
                     let over = removal.told.len().saturating_sub(CAMERAS_PER_VIEWER_MAX);
                     removal.told.drain(..over);
                 }
@@ -379,8 +379,8 @@ mod tests {
         assert_eq!(view.removed.len(), REMOVALS_MAX);
         let first = device("0");
         for n in 0..=CAMERAS_PER_VIEWER_MAX {
-            let node = NodeId::new(first, &n.to_string());
-            view.apply(&TrustChange::RemovalDone { device: first, node });
+            let at = device(&n.to_string());
+            view.apply(&TrustChange::RemovalDone { device: first, at });
         }
         assert_eq!(view.removed[&first].told.len(), CAMERAS_PER_VIEWER_MAX);
         view.apply(&TrustChange::Remove { device: first, name: "again".into() });

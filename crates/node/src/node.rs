@@ -27,6 +27,9 @@ const STOP_TIMEOUT: Duration = Duration::from_millis(800);
 /// Links have at least this long to write what is queued.
 const FLUSH_TIME: Duration = Duration::from_millis(50);
 
+/// A snapshot of many cameras costs a millisecond; a screen shows sixty a second.
+const PUBLISH_EVERY: Duration = Duration::from_millis(8);
+
 /// Where facts come from.
 pub(crate) struct Inlets {
     pub(crate) inputs: mpsc::Receiver<Input>,
@@ -34,6 +37,13 @@ pub(crate) struct Inlets {
     pub(crate) discovery: mpsc::Receiver<DiscoveryEvent>,
     pub(crate) accepted: mpsc::Receiver<Link>,
     pub(crate) refused: mpsc::Receiver<Refusal>,
+}
+
+/// When the state was shown last, and whether it has changed since.
+#[derive(Default)]
+pub(crate) struct Shown {
+    last: Option<Instant>,
+    stale: bool,
 }
 
 /// The state of the loop.
@@ -46,6 +56,7 @@ pub(crate) struct NodeLoop {
     /// Whose connections are taken in first when many knock.
     pub(crate) known: KnownAddresses,
     pub(crate) refusals: Refusals,
+    pub(crate) shown: Shown,
     pub(crate) screens: Arc<Screens>,
     pub(crate) studio: Option<Studio>,
     pub(crate) snapshot: watch::Sender<Arc<Snapshot>>,
@@ -58,8 +69,8 @@ impl NodeLoop {
     /// Runs until [`Action::Stop`].
     pub(crate) async fn run(mut self, mut inlets: Inlets) {
         while !self.drain() {
-            self.publish();
-            let due = self.mesh.poll_timeout();
+            let later = self.publish();
+            let due = self.mesh.poll_timeout().into_iter().chain(later).min();
             tokio::select! {
                 Some(input) = inlets.inputs.recv() => self.on_input(input),
                 Some(command) = inlets.commands.recv() => {
@@ -169,12 +180,22 @@ impl NodeLoop {
         let _ = self.events.send(event);
     }
 
-    fn publish(&mut self) {
-        if self.mesh.take_changed() {
-            let snapshot = Arc::new(self.mesh.snapshot());
-            self.screens.retain_listed(&snapshot);
-            self.snapshot.send_replace(snapshot);
+    /// Shows the new state, but not more often than anybody looks: gives when, where that is later.
+    fn publish(&mut self) -> Option<Instant> {
+        self.shown.stale |= self.mesh.take_changed();
+        if !self.shown.stale {
+            return None;
         }
+        let now = Instant::now();
+        if let Some(next) = self.shown.last.map(|at| at + PUBLISH_EVERY).filter(|next| now < *next)
+        {
+            return Some(next);
+        }
+        self.shown = Shown { last: Some(now), stale: false };
+        let snapshot = Arc::new(self.mesh.snapshot());
+        self.screens.retain_listed(&snapshot);
+        self.snapshot.send_replace(snapshot);
+        None
     }
 
     async fn stop(self) {

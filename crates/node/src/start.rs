@@ -25,7 +25,7 @@ use crate::decode::{DecoderPool, Surroundings};
 use crate::handle::{NodeHandle, Ready};
 use crate::input::Input;
 use crate::links::Links;
-use crate::node::{Inlets, NodeLoop};
+use crate::node::{Inlets, NodeLoop, Shown};
 use crate::refusals::Refusals;
 use crate::screens::{Clocks, Screens};
 use crate::sessions::Sessions;
@@ -107,7 +107,6 @@ pub async fn start(config: NodeConfig) -> Result<NodeHandle, StartError> {
     let (port, known) = (listener.port(), listener.known_addresses());
     tasks.spawn(listener.run(cancel.clone(), accepted_tx, refused_tx));
     let (trust, view) = open_trust(&home, &place, &input_tx)?;
-    let secret = Secret::new(random_bytes()?);
     let discovery = discover(&config, &place, port, discovery_tx)?;
     let studio = open_studio(&config, &place, &input_tx);
     let (screens, clocks) = (Arc::new(Screens::default()), Arc::new(Clocks::default()));
@@ -130,13 +129,14 @@ pub async fn start(config: NodeConfig) -> Result<NodeHandle, StartError> {
         open: Default::default(),
     };
     let node = NodeLoop {
-        mesh: open_mesh(&config, &place, view, secret),
+        mesh: open_mesh(&config, &place, view, Secret::new(random_bytes()?)),
         links: Links::new(place.identity.clone(), clocks, input_tx, tasks.clone(), cancel.clone()),
         sessions,
         discovery,
         trust,
         known,
         refusals: Refusals::new(),
+        shown: Shown::default(),
         screens: Arc::clone(&screens),
         studio: studio.clone(),
         snapshot: snapshot_tx,

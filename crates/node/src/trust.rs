@@ -1,8 +1,10 @@
 //! The home's trust store, on its own thread: every change goes through here, and what any process
 //! of this home changes is seen here.
 
+use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use lanlens_identity::{ClaimOutcome, Home, TrustError, TrustStore, unix_s};
 use lanlens_mesh::{Claim, TrustInput};
@@ -34,13 +36,19 @@ pub(crate) struct Keeper {
 enum Task {
     Claim(DeviceId, String),
     Change(TrustChange),
+    /// Something lies in [`Removals`].
+    Remove,
 }
 
 /// The way to the thread; it ends when this is dropped.
 pub(crate) struct TrustKeeper {
     tasks: SyncSender<Task>,
+    removals: Removals,
     keeper: Keeper,
 }
+
+/// Removals on their way to the thread: one a device, so they need no bound and none is lost.
+type Removals = Arc<Mutex<BTreeMap<DeviceId, TrustChange>>>;
 
 impl TrustKeeper {
     /// Starts the thread. Also gives the lists as they are now, sealed if they cannot be read, and
@@ -51,8 +59,10 @@ impl TrustKeeper {
         output: impl Fn(TrustOutput) + Send + 'static,
     ) -> std::io::Result<(Self, TrustView, Option<String>)> {
         let mut store = TrustStore::open(home);
+        let removals = Removals::default();
         let mut thread = Thread {
             sealed: false,
+            removals: Arc::clone(&removals),
             unwritten: Vec::new(),
             store: TrustStore::open(home),
             keeper,
@@ -71,7 +81,7 @@ impl TrustKeeper {
             thread.run(&received);
             thread.forget_own_waiting();
         })?;
-        Ok((Self { tasks, keeper }, view, trouble))
+        Ok((Self { tasks, removals, keeper }, view, trouble))
     }
 
     /// Decides who owns the cameras; the outcome comes as [`TrustInput::ClaimDone`].
@@ -81,7 +91,14 @@ impl TrustKeeper {
 
     /// Makes a change; what the store says then comes as [`TrustInput::Changed`].
     pub(crate) fn change(&self, change: TrustChange) {
-        self.send(Task::Change(change));
+        let TrustChange::Deny { device, .. } = &change else {
+            return self.send(Task::Change(change));
+        };
+        let mut removals = self.removals.lock().unwrap_or_else(PoisonError::into_inner);
+        removals.insert(*device, change);
+        drop(removals);
+        // Where the queue is full the thread is awake, and finds it.
+        let _ = self.tasks.try_send(Task::Remove);
     }
 
     /// Writes down that a device waits here.
@@ -109,6 +126,7 @@ impl TrustKeeper {
 /// The thread's state.
 struct Thread<F> {
     store: TrustStore,
+    removals: Removals,
     keeper: Keeper,
     output: F,
     /// The last attempt failed: the mesh admits nobody until one succeeds.
@@ -119,17 +137,31 @@ struct Thread<F> {
 
 impl<F: Fn(TrustOutput)> Thread<F> {
     fn run(&mut self, tasks: &Receiver<Task>) {
+        let mut look = Instant::now() + LOOK_EVERY;
         loop {
-            match tasks.recv_timeout(LOOK_EVERY) {
+            let task = tasks.recv_timeout(look.saturating_duration_since(Instant::now()));
+            // Before anything else, and however many other changes wait.
+            self.remove();
+            match task {
                 Ok(Task::Claim(device, name)) => {
                     let claim = self.claim(device, name);
                     (self.output)(TrustOutput::Input(Box::new(TrustInput::ClaimDone(claim))));
                 }
                 Ok(Task::Change(change)) => self.change(&change),
-                Err(RecvTimeoutError::Timeout) => self.look(),
+                Ok(Task::Remove) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
+            if Instant::now() >= look {
+                self.look();
+                look = Instant::now() + LOOK_EVERY;
+            }
         }
+    }
+
+    fn remove(&mut self) {
+        let removals =
+            std::mem::take(&mut *self.removals.lock().unwrap_or_else(PoisonError::into_inner));
+        removals.into_values().for_each(|change| self.change(&change));
     }
 
     fn claim(&mut self, device: DeviceId, name: String) -> Claim {
@@ -152,13 +184,17 @@ impl<F: Fn(TrustOutput)> Thread<F> {
             Err(error) => {
                 let what = match change {
                     TrustChange::Deny { .. } => {
-                        if self.unwritten.len() < UNWRITTEN_MAX {
+                        // Full lists never take it; whoever is not in them may not watch anyway.
+                        let full = matches!(error, TrustError::Full);
+                        if !full && self.unwritten.len() < UNWRITTEN_MAX {
                             self.unwritten.push(change.clone());
                         }
                         "the removal holds only while this program runs"
                     }
                     TrustChange::Allow { .. } => "nobody was let in",
-                    TrustChange::Remove { .. } => "cameras that are off do not learn of the removal",
+                    TrustChange::Remove { .. } => {
+                        "cameras that are off do not learn of the removal"
+                    }
                     TrustChange::Join(_) => "the invitation is not kept for later",
                     TrustChange::Wait(_) => "`lanlens trust` does not show who waits",
                     TrustChange::StopWaiting { .. }
@@ -177,8 +213,11 @@ impl<F: Fn(TrustOutput)> Thread<F> {
         let waits = |view: &TrustView| view.waiting.iter().any(|waiting| waiting.node == node);
         if self.store.load().is_ok_and(|view| waits(&view)) {
             let forget = |view: &mut TrustView| view.waiting.retain(|w| w.node != node);
-            if let Err(error) = self.store.change(forget) {
-                tracing::debug!(%error, "who waited stays written down until it expires");
+            match self.store.change(forget) {
+                Ok((view, ())) => self.pass_on(view),
+                Err(error) => {
+                    tracing::debug!(%error, "who waited stays written down until it expires");
+                }
             }
         }
     }
@@ -187,14 +226,15 @@ impl<F: Fn(TrustOutput)> Thread<F> {
         if !self.unwritten.is_empty() {
             let unwritten = self.unwritten.clone();
             let written = self.store.change(|view| unwritten.iter().for_each(|c| view.apply(c)));
-            if written.is_ok() {
+            if let Ok((view, ())) = written {
                 self.unwritten.clear();
+                // With whatever else was changed meanwhile.
+                self.pass_on(view);
             }
         }
         let news = match self.store.poll_changed() {
-            // A file that could not be locked or written is tried again although it stands as it
-            // was.
-            None if self.sealed => self.store.probe(),
+            // Although it reads well: what could not be locked or written is believed once it can be.
+            None | Some(Ok(_)) if self.sealed => self.store.probe(),
             None => return,
             Some(news) => news,
         };
@@ -235,8 +275,6 @@ impl<F: Fn(TrustOutput)> Thread<F> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
-
     use super::*;
 
     type Told = Arc<Mutex<Vec<Result<TrustView, String>>>>;
@@ -258,7 +296,9 @@ mod tests {
         let keeper = Keeper { node: NodeId::new(device(9), "slot"), camera: Some("Door".into()) };
         let mut store = TrustStore::open(home);
         store.load().unwrap();
-        (Thread { store, keeper, output, sealed: false, unwritten: Vec::new() }, told)
+        let removals = Removals::default();
+        let unwritten = Vec::new();
+        (Thread { store, removals, keeper, output, sealed: false, unwritten }, told)
     }
 
     fn device(n: u8) -> DeviceId {
@@ -280,7 +320,8 @@ mod tests {
         let claim = thread.claim(device(1), String::new());
         assert!(!claim.won && claim.trust.sealed);
         thread.look();
-        assert_eq!(told.lock().unwrap().len(), 1, "told once: {:?}", told.lock().unwrap());
+        let so_far = told.lock().unwrap().clone();
+        assert_eq!(so_far.len(), 1, "told once: {so_far:?}");
         std::fs::remove_dir(&in_the_way).unwrap();
         thread.look();
         let last = told.lock().unwrap().pop().unwrap().unwrap();
@@ -334,5 +375,54 @@ mod tests {
         let waiting = thread.store.load().unwrap().waiting;
         assert_eq!(waiting.len(), 1);
         assert_eq!(waiting[0].node, NodeId::new(device(9), "other"));
+    }
+
+    #[test]
+    fn what_somebody_else_changed_is_told_though_a_change_here_failed_or_was_written_late() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::open(dir.path().join("home")).unwrap();
+        let (mut thread, told) = thread(&home);
+        thread.claim(device(1), String::new());
+        thread.change(&TrustChange::Allow { device: device(2), name: String::new() });
+        let in_the_way = dir.path().join("home/trust.new");
+        let revoke = || TrustStore::open(&home).apply(&deny(2)).unwrap();
+        let last = || told.lock().unwrap().iter().rev().find_map(|t| t.clone().ok()).unwrap();
+        // A change that fails reads the file on its way.
+        revoke();
+        std::fs::create_dir(&in_the_way).unwrap();
+        thread.change(&TrustChange::Allow { device: device(3), name: String::new() });
+        thread.look();
+        assert!(last().denied.contains_key(&device(2)));
+        // A removal that is written late reads it too.
+        thread.change(&deny(3));
+        std::fs::remove_dir(&in_the_way).unwrap();
+        TrustStore::open(&home).apply(&deny(4)).unwrap();
+        thread.look();
+        assert!(last().denied.contains_key(&device(4)) && last().denied.contains_key(&device(3)));
+    }
+
+    #[test]
+    fn a_removal_is_never_lost_behind_many_other_changes() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::open(dir.path().join("home")).unwrap();
+        let keeper = Keeper { node: NodeId::new(device(9), "slot"), camera: Some("Door".into()) };
+        let (tell, told) = std::sync::mpsc::sync_channel(TASKS_MAX * 4);
+        let output = move |output| tell.send(output).unwrap_or_default();
+        let (keeper, ..) = TrustKeeper::start(&home, keeper, output).unwrap();
+        for n in 0..TASKS_MAX * 2 {
+            let device = DeviceId::from_spki(&n.to_be_bytes());
+            keeper.change(TrustChange::Allow { device, name: String::new() });
+        }
+        keeper.change(deny(2));
+        let removed = |output: TrustOutput| match output {
+            TrustOutput::Input(input) => {
+                matches!(*input, TrustInput::Changed(view) if view.denied.contains_key(&device(2)))
+            }
+            TrustOutput::Trouble(text) => panic!("{text}"),
+        };
+        let mut outputs = std::iter::from_fn(|| told.recv_timeout(Duration::from_secs(30)).ok());
+        assert!(outputs.any(removed));
+        let stored = TrustStore::open(&home).load().unwrap();
+        assert!(stored.denied.contains_key(&device(2)));
     }
 }

@@ -81,7 +81,7 @@ impl Overlay {
         self.requests.begin(&snapshot.requests, now);
         if let Some(decision) = self.requests.ui(ui, area) {
             let name = words::quoted(&decision.name);
-            let done = if decision.allow { "may watch now" } else { "was refused" };
+            let done = if decision.allow { "was allowed" } else { "was refused" };
             self.toast.say(format!("{name} {done}."), now);
             port.send(decision.command());
         }

@@ -27,7 +27,8 @@ impl Decision {
         let Self { device, name, allow, codes } = self;
         match allow {
             true => Command::Allow { device, name, codes },
-            false => Command::Remove { device, name },
+            false if codes.is_empty() => Command::Remove { device, name },
+            false => Command::Deny { device, name },
         }
     }
 }

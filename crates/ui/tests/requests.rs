@@ -3,7 +3,7 @@
 mod common;
 
 use common::{
-    World, allow, calm, click_at, delay, device, fonts, idle, open, press, remove, request, settle,
+    World, allow, calm, click_at, delay, deny, device, fonts, idle, open, press, request, settle,
     watched, window_of,
 };
 use eframe::egui::accesskit::Toggled;
@@ -29,7 +29,7 @@ fn allow_sends_the_decision_once_and_the_card_goes_at_once() {
     press(&mut window, "Allow Ann's phone");
     assert_eq!(world.commands(), [allow(20, "Ann's phone", 482_913)]);
     assert!(window.query_by_label("Allow Ann's phone").is_none());
-    window.get_by_label("“Ann's phone” may watch now.");
+    window.get_by_label("“Ann's phone” was allowed.");
     world.edit(|snapshot| snapshot.requests.clear());
     settle(&mut window);
     assert_eq!(world.commands(), []);
@@ -40,7 +40,7 @@ fn deny_sends_the_other_decision() {
     let world = asked();
     let mut window = open(&world);
     press(&mut window, "Deny Ann's phone");
-    assert_eq!(world.commands(), [remove(20, "Ann's phone")]);
+    assert_eq!(world.commands(), [deny(20, "Ann's phone")]);
     window.get_by_label("“Ann's phone” was refused.");
 }
 

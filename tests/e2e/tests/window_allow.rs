@@ -33,8 +33,7 @@ fn a_click_on_allow_in_the_owners_window_lets_a_device_in() -> Result<()> {
     let Some(mut lan) = Lan::new(Addresses::Both)? else { return Ok(()) };
     let camera = CameraApp::new(&lan.host("kitchen")?, "Kitchen").start()?;
     let (display, desk) = (Display::start(1280, 800)?, Home::fresh()?);
-    let viewer =
-        display.show(program(&lan.host("desk")?, "lanlens-viewer", &desk)?).start()?;
+    let viewer = display.show(program(&lan.host("desk")?, "lanlens-viewer", &desk)?).start()?;
     camera.program.wait("the window's claim", START_LIMIT, |event| event.is("claimed"))?;
     viewer.check(allow_button(&display.screenshot()?).is_none(), "nobody asks yet")?;
 

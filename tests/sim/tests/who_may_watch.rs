@@ -46,6 +46,11 @@ fn allow(world: &mut World, at: HostId, about: HostId) {
     world.command(at, Command::Allow { device, name: String::new(), codes });
 }
 
+fn deny(world: &mut World, at: HostId, about: HostId) {
+    let device = world.device_of(about);
+    world.command(at, Command::Deny { device, name: String::new() });
+}
+
 fn remove(world: &mut World, at: HostId, about: HostId) {
     let device = world.device_of(about);
     world.command(at, Command::Remove { device, name: String::new() });
@@ -82,7 +87,7 @@ fn allowing_at_the_camera_itself_shows_the_picture_too() {
 #[test]
 fn a_denied_device_stays_denied_over_restarts_and_asks_nobody_again() {
     let Scene { mut world, camera, owner, guest } = scene(3);
-    remove(&mut world, owner, guest);
+    deny(&mut world, owner, guest);
     world.run(SECOND);
     assert_eq!(world.tile(guest, camera), Some(TileState::Denied));
     world.kill(camera);
@@ -233,7 +238,7 @@ fn ten_devices_ask_eight_wait_and_two_are_told_why_and_ask_again_by_themselves()
     assert_eq!((waiting.len(), told.len()), (WAITING_MAX, 2));
     assert!(told.iter().all(|guest| world.tile(*guest, camera) == Some(full.clone())));
     assert_eq!(world.snapshot(owner).requests.len(), WAITING_MAX);
-    remove(&mut world, owner, waiting[0]);
+    deny(&mut world, owner, waiting[0]);
     world.run(SECOND * 30);
     assert_eq!(world.snapshot(owner).requests.len(), WAITING_MAX, "a place was free again");
 }

@@ -10,6 +10,7 @@ pub mod documents;
 pub mod exceptions;
 pub mod layers;
 pub mod licences;
+pub mod limit_tests;
 pub mod limits;
 pub mod paths;
 pub mod rust_source;

@@ -45,7 +45,7 @@ pub fn check_used(files: &[SourceFile]) -> Vec<String> {
 }
 
 /// NAME of `pub const NAME: ...`.
-fn constant_name(line: &str) -> Option<&str> {
+pub(crate) fn constant_name(line: &str) -> Option<&str> {
     line.strip_prefix("pub const ")?.split(':').next().map(str::trim)
 }
 

@@ -4,7 +4,9 @@ use std::fs;
 use std::process::Command;
 
 use lanlens_tidy::tree::{self, SourceFile, ending};
-use lanlens_tidy::{documents, exceptions, layers, licences, limits, paths, rust_source, sizes};
+use lanlens_tidy::{
+    documents, exceptions, layers, licences, limit_tests, limits, paths, rust_source, sizes,
+};
 use serde_json::Value;
 
 fn files() -> Vec<SourceFile> {
@@ -96,6 +98,11 @@ fn every_limit_says_what_it_limits() {
 #[test]
 fn every_limit_is_enforced_somewhere() {
     assert_none(&limits::check_used(&files()));
+}
+
+#[test]
+fn every_limit_stands_in_the_table_of_limits_with_a_test_that_exists() {
+    assert_none(&limit_tests::check_table(&files()));
 }
 
 #[test]

@@ -227,7 +227,12 @@ pub(crate) fn allow(n: u8, name: &str, code: u64) -> Command {
     Command::Allow { device: device(n), name: name.into(), codes }
 }
 
-/// What the window sends when device `n` is refused or removed.
+/// What the window sends when device `n` is refused.
+pub(crate) fn deny(n: u8, name: &str) -> Command {
+    Command::Deny { device: device(n), name: name.into() }
+}
+
+/// What the window sends when device `n` is removed.
 pub(crate) fn remove(n: u8, name: &str) -> Command {
     Command::Remove { device: device(n), name: name.into() }
 }
