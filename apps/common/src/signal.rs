@@ -48,3 +48,17 @@ fn listen() -> std::io::Result<tokio::signal::windows::CtrlC> {
 async fn heard(mut ctrl_c: tokio::signal::windows::CtrlC) {
     ctrl_c.recv().await;
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_signal_before_anybody_waits_for_it_is_heard() {
+        let signal = shutdown_signal();
+        let own = std::process::id().to_string();
+        let sent = std::process::Command::new("kill").args(["-HUP", &own]).status().unwrap();
+        assert!(sent.success());
+        signal.await;
+    }
+}

@@ -45,7 +45,7 @@ fn what_is_not_built_or_not_known_is_wrong_usage_and_absent_from_the_help() -> R
         ("lanlens", &["watch", "--measure", "temperature"]),
         ("lanlens", &["watch", "--for", "soon"]),
         ("lanlens", &["dance"]),
-        ("lanlens-camera", &["--access", "invite"]),
+        ("lanlens-camera", &["--access", "nobody"]),
         ("lanlens-camera", &["--source", "nonsense"]),
         ("lanlens-camera", &["--size", "large"]),
         ("lanlens-viewer", &["--no-such-flag"]),
