@@ -102,6 +102,7 @@ pub(crate) fn state(state: &TileState) -> String {
         TileState::Denied => "denied",
         TileState::Removed => "removed",
         TileState::Live => "LIVE",
+        TileState::Paused => "paused",
         TileState::Stalled { .. } => "STALLED",
         TileState::Lost(_) => "lost, retrying",
         TileState::Offline => "offline",

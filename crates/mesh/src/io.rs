@@ -112,6 +112,8 @@ pub enum SessionInput {
     },
     /// The figures of the last second (watching only).
     Stats(StreamStats),
+    /// What is sent is of this encoding from now on (serving only).
+    Layer(Layer),
 }
 
 /// The outcome of [`Action::Claim`].
@@ -200,6 +202,13 @@ pub enum Action {
         handle: SessionHandle,
         /// Which encoding.
         layer: Layer,
+    },
+    /// Whether the watcher of a serving session sees the picture. Where nobody does, nothing is sent.
+    SetVisible {
+        /// Which session.
+        handle: SessionHandle,
+        /// Whether anybody sees it.
+        visible: bool,
     },
     /// End a session of either kind. No input need follow.
     CloseSession {

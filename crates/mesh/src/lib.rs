@@ -31,6 +31,7 @@ mod requesting;
 mod resuming;
 mod room;
 mod serving;
+mod showing;
 mod view;
 mod watching;
 

@@ -258,15 +258,14 @@ impl Mesh {
             Message::Candidate { session, candidate } => {
                 self.on_candidate(id, node, session, candidate);
             }
-            Message::Layer { session, layer } => self.on_layer_wish(node, session, layer),
+            Message::Layer { session, layer } => self.on_layer(node, session, layer),
+            Message::Visible { session, visible } => self.on_visible(node, session, visible),
             Message::Bye { session: Some(session) } => self.on_session_bye(node, session),
             Message::Bye { session: None } => self.on_node_bye(id, node),
             Message::Error { session: Some(session), text, .. } => {
                 self.on_session_refused(node, session, text);
             }
-            // Visibility only matters once decoding and sending follow it; the rest needs nothing.
             Message::Error { session: None, .. }
-            | Message::Visible { .. }
             | Message::Ping { .. }
             | Message::Pong { .. }
             | Message::Unknown => {}

@@ -28,6 +28,12 @@ impl Pace {
         self.rhythm_is_old = true;
     }
 
+    /// Nobody sees the pictures, and none are asked for: the gap is no freeze and no rhythm.
+    pub fn on_pause(&mut self) {
+        self.last = None;
+        self.rhythm_is_old = true;
+    }
+
     /// Notes a new picture at `now`.
     pub fn on_picture(&mut self, now: Instant) {
         if let Some(last) = self.last {

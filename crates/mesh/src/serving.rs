@@ -188,6 +188,9 @@ impl Mesh {
                 self.send_to(node, message);
                 self.end_serve(handle);
             }
+            SessionInput::Layer(layer) => {
+                self.send_to(node, Message::Layer { session: wire, layer });
+            }
             // Facts of watching sessions only.
             SessionInput::Refused { .. } | SessionInput::Frame { .. } | SessionInput::Stats(_) => {}
         }
@@ -215,9 +218,19 @@ impl Mesh {
         self.act(Action::AddCandidate { handle, candidate });
     }
 
-    pub(crate) fn on_layer_wish(&mut self, node: NodeId, wire: SessionId, layer: Layer) {
+    /// From a watcher, what it would like; from a camera, what it sends.
+    pub(crate) fn on_layer(&mut self, node: NodeId, wire: SessionId, layer: Layer) {
+        if self.on_layer_told(node, wire, layer) {
+            return;
+        }
         if let Some(handle) = self.serving.by_wire(node, wire) {
             self.act(Action::SetLayer { handle, layer });
+        }
+    }
+
+    pub(crate) fn on_visible(&mut self, node: NodeId, wire: SessionId, visible: bool) {
+        if let Some(handle) = self.serving.by_wire(node, wire) {
+            self.act(Action::SetVisible { handle, visible });
         }
     }
 

@@ -98,6 +98,7 @@ fn state(mesh: &Mesh, id: CameraId, camera: &Camera, node: Option<&Node>) -> Til
     }
     if let Some((_, session)) = mesh.watching.of_camera(id) {
         return match session.stalled {
+            _ if session.is_paused() => TileState::Paused,
             Some(since) => {
                 TileState::Stalled { since_ms: since.as_millis().try_into().unwrap_or(u64::MAX) }
             }

@@ -3,6 +3,7 @@
 //! A tile is live only while *new pictures* are decoded. A link that stands proves nothing, and a
 //! link that fell takes nothing away while pictures come.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use lanlens_model::limits::CAMERAS_PER_VIEWER_MAX;
@@ -34,7 +35,9 @@ const OPEN_INTERVAL: Duration = Duration::from_millis(250);
 pub(crate) struct Watching {
     pub(crate) selection: Selection,
     pub(crate) sessions: ById<SessionHandle, WatchSession>,
-    layers: ById<CameraId, Layer>,
+    pub(crate) layers: ById<CameraId, Layer>,
+    /// Cameras that nobody sees.
+    pub(crate) hidden: BTreeSet<CameraId>,
     retries: ById<CameraId, Backoff>,
     last_handle: u64,
     /// How many more sessions may be begun with each device now.
@@ -48,9 +51,13 @@ pub(crate) struct WatchSession {
     pub(crate) node: NodeId,
     pub(crate) wire: SessionId,
     layer: Layer,
-    phase: WatchPhase,
+    /// The encoding that the camera says it sends.
+    pub(crate) sent: Option<Layer>,
+    /// Somebody sees the picture, so there should be some.
+    pub(crate) visible: bool,
+    pub(crate) phase: WatchPhase,
     /// Of all pictures of this camera; carried from session to session.
-    pace: Pace,
+    pub(crate) pace: Pace,
     /// A picture came in this session.
     pub(crate) shown: bool,
     pub(crate) stalled: Option<Duration>,
@@ -59,7 +66,7 @@ pub(crate) struct WatchSession {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum WatchPhase {
+pub(crate) enum WatchPhase {
     Offering { until: Instant },
     Connecting { until: Instant },
     Connected { since: Instant },
@@ -76,25 +83,32 @@ impl WatchSession {
         matches!(self.phase, WatchPhase::Connected { .. }) && self.stalled.is_none()
     }
 
+    /// Nobody sees it, and it could go on at once.
+    pub(crate) fn is_paused(&self) -> bool {
+        !self.visible && matches!(self.phase, WatchPhase::Connected { .. })
+    }
+
     /// When this session must be looked at again.
-    fn due(&self) -> Instant {
+    fn due(&self) -> Option<Instant> {
         let deadline = match self.phase {
-            WatchPhase::Offering { until } | WatchPhase::Connecting { until } => until,
+            WatchPhase::Offering { until } | WatchPhase::Connecting { until } => Some(until),
+            // No pictures are asked for; its link tells when the camera is gone.
+            WatchPhase::Connected { .. } if !self.visible => None,
             WatchPhase::Connected { since } => {
                 let last = self.pace.last().filter(|_| self.shown).unwrap_or(since);
                 match self.pace.stalls_at() {
-                    Some(stalls_at) if self.has_pictures() => stalls_at,
-                    _ => last + PICTURE_TIMEOUT,
+                    Some(stalls_at) if self.has_pictures() => Some(stalls_at),
+                    _ => Some(last + PICTURE_TIMEOUT),
                 }
             }
         };
-        self.orphan_until.map_or(deadline, |until| until.min(deadline))
+        deadline.into_iter().chain(self.orphan_until).min()
     }
 }
 
 impl Watching {
     pub(crate) fn next_due(&self) -> Option<Instant> {
-        self.sessions.values().map(WatchSession::due).min()
+        self.sessions.values().filter_map(WatchSession::due).min()
     }
 
     pub(crate) fn of_camera(&self, camera: CameraId) -> Option<(SessionHandle, &WatchSession)> {
@@ -118,9 +132,10 @@ impl Watching {
     pub(crate) fn forget(&mut self, camera: CameraId) {
         self.retries.remove(&camera);
         self.layers.remove(&camera);
+        self.hidden.remove(&camera);
     }
 
-    fn by_wire(&self, node: NodeId, wire: SessionId) -> Option<SessionHandle> {
+    pub(crate) fn by_wire(&self, node: NodeId, wire: SessionId) -> Option<SessionHandle> {
         let mut sessions = self.sessions.iter();
         sessions.find(|(_, s)| s.node == node && s.wire == wire).map(|(handle, _)| *handle)
     }
@@ -139,23 +154,6 @@ impl Mesh {
             .collect();
         unwanted.into_iter().for_each(|camera| self.close_watch_of(camera));
         self.changed = true;
-    }
-
-    pub(crate) fn on_set_layer(&mut self, camera: CameraId, layer: Layer) {
-        if self.watching.layers.insert(camera, layer) == Some(layer) {
-            return;
-        }
-        let Some((handle, _)) = self.watching.of_camera(camera) else { return };
-        let Some(session) = self.watching.sessions.get_mut(&handle) else { return };
-        session.layer = layer;
-        let (node, wire) = (session.node, session.wire);
-        self.send_to(node, Message::Layer { session: wire, layer });
-    }
-
-    pub(crate) fn on_set_visible(&mut self, camera: CameraId, visible: bool) {
-        let Some((_, session)) = self.watching.of_camera(camera) else { return };
-        let (node, session) = (session.node, session.wire);
-        self.send_to(node, Message::Visible { session, visible });
     }
 
     /// Opens a session for each camera that is wanted, reachable and permitted, and has none.
@@ -219,6 +217,8 @@ impl Mesh {
             node,
             wire: SessionId(self.rng.u64(..)),
             layer,
+            sent: None,
+            visible: !self.watching.hidden.contains(&camera),
             phase: WatchPhase::Offering { until: self.now + ANSWER_TIMEOUT },
             pace,
             shown: false,
@@ -241,11 +241,12 @@ impl Mesh {
     pub(crate) fn on_watched(&mut self, handle: SessionHandle, input: SessionInput) {
         let now = self.now;
         let Some(session) = self.watching.sessions.get_mut(&handle) else { return };
-        let (camera, node, wire, layer) =
-            (session.camera, session.node, session.wire, session.layer);
+        let (camera, node, wire) = (session.camera, session.node, session.wire);
+        let layer = self.watching.layers.get(&camera).copied().unwrap_or(session.layer);
         match input {
             SessionInput::Description(sdp) => {
                 self.send_to(node, Message::Offer { session: wire, camera, layer, sdp });
+                self.tell_wishes(node, wire, camera);
             }
             SessionInput::Candidate(candidate) => {
                 self.send_to(node, Message::Candidate { session: wire, candidate });
@@ -260,15 +261,22 @@ impl Mesh {
             SessionInput::Stats(mut stats) => {
                 stats.freezes = session.pace.freezes();
                 stats.frozen_ms = millis(session.pace.frozen());
+                stats.layer = session.sent.unwrap_or(layer);
                 session.stats = Some(stats.clone());
                 self.emit(Event::Stats { camera, stats });
             }
+            // A fact of serving sessions only.
+            SessionInput::Layer(_) => {}
         }
     }
 
     fn on_picture(&mut self, handle: SessionHandle, width: u32, height: u32) {
         let now = self.now;
         let Some(session) = self.watching.sessions.get_mut(&handle) else { return };
+        if !session.visible {
+            // It was on its way.
+            return;
+        }
         let first_of_session = !std::mem::replace(&mut session.shown, true);
         let was_stalled = session.stalled.take().is_some();
         session.pace.on_picture(now);
@@ -297,7 +305,7 @@ impl Mesh {
             .watching
             .sessions
             .iter()
-            .filter(|(_, session)| session.due() <= now)
+            .filter(|(_, session)| session.due().is_some_and(|due| due <= now))
             .map(|(handle, _)| *handle)
             .collect();
         for handle in due {

@@ -31,6 +31,8 @@ pub enum TileState {
     Removed,
     /// New pictures arrive.
     Live,
+    /// The session stands, and nobody sees the picture, so none is asked for.
+    Paused,
     /// None for too long, though the session stands.
     Stalled {
         /// Time since the last picture when the stall was noticed, ms.

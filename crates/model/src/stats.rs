@@ -82,6 +82,8 @@ pub struct LayerStats {
     pub kbps: f64,
     /// Mean time to encode a picture in the last second, ms.
     pub encode_ms: f64,
+    /// Total pictures that were not encoded: a newer one came first, or they were too many bits.
+    pub frames_dropped: u64,
 }
 
 /// One second of a camera of this node. Nothing is captured or encoded while nobody watches.
@@ -91,8 +93,10 @@ pub struct CameraStats {
     pub fps: f64,
     /// The encodings in use.
     pub layers: Vec<LayerStats>,
-    /// Viewers that receive pictures.
+    /// Viewers that receive pictures, or would if their window showed them.
     pub viewers: usize,
+    /// Total access units that found a viewer's queue full, or came before it could use one again.
+    pub units_dropped: u64,
 }
 
 #[cfg(test)]

@@ -21,7 +21,6 @@
 
 mod config;
 mod decode;
-mod fanout;
 mod handle;
 mod input;
 mod links;

@@ -143,7 +143,9 @@ impl NodeLoop {
             Action::OpenSubscriber { handle, camera, layer } => {
                 self.sessions.subscribe(handle, camera, layer);
             }
-            Action::OpenPublisher { handle, offer, .. } => self.sessions.publish(handle, offer),
+            Action::OpenPublisher { handle, offer, layer, .. } => {
+                self.sessions.publish(handle, offer, layer);
+            }
             Action::AcceptAnswer { handle, sdp } => {
                 self.sessions.command(handle, SessionCommand::Answer(sdp));
             }
@@ -162,8 +164,14 @@ impl NodeLoop {
                 }
             }
             Action::Emit(event) => self.emit(event),
-            // There is one layer so far; and `drain` has seen to the other.
-            Action::SetLayer { .. } | Action::Stop => {}
+            Action::SetLayer { handle, layer } => {
+                self.sessions.command(handle, SessionCommand::Layer(layer));
+            }
+            Action::SetVisible { handle, visible } => {
+                self.sessions.command(handle, SessionCommand::Visible(visible));
+            }
+            // `drain` has seen to it.
+            Action::Stop => {}
         }
     }
 

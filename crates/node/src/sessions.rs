@@ -10,6 +10,7 @@ use lanlens_model::limits::SESSION_QUEUE_MAX;
 use lanlens_model::{CameraId, IceCandidate, Layer};
 use lanlens_rtc::{Publisher, RtcConfig, SessionEvent, Subscriber};
 use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -18,16 +19,22 @@ use crate::decode::{DecoderPool, Stream, StreamCallbacks};
 use crate::input::Input;
 use crate::meter::Received;
 use crate::screens::{Clocks, Screen, Screens};
-use crate::studio::Studio;
+use crate::studio::{Outlet, Studio};
 
 /// Events of one session waiting to be passed on.
 const SESSION_EVENTS_MAX: usize = 64;
 const STATS_INTERVAL: Duration = Duration::from_secs(1);
+/// How often a viewer's path is looked at; it reports about as often itself.
+const ESTIMATE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What the mesh asks of a session.
 pub(crate) enum SessionCommand {
     Answer(String),
     Candidate(IceCandidate),
+    /// What our viewer would like.
+    Layer(Layer),
+    /// Whether our viewer sees the picture.
+    Visible(bool),
     /// Not from the mesh: the decoder cannot go on.
     Keyframe,
 }
@@ -107,12 +114,13 @@ impl Sessions {
     }
 
     /// Starts to send our camera to the maker of this offer.
-    pub(crate) fn publish(&mut self, handle: SessionHandle, offer: String) {
+    pub(crate) fn publish(&mut self, handle: SessionHandle, offer: String, layer: Layer) {
         let Some(studio) = self.studio.clone() else { return };
         let (commands, received) = mpsc::channel(SESSION_QUEUE_MAX);
         let cancel = self.cancel.child_token();
         self.open.insert(handle, Open { commands, cancel: cancel.clone() });
-        let serve = Serve { handle, studio, rtc: self.rtc.clone(), inputs: self.inputs.clone() };
+        let (rtc, inputs) = (self.rtc.clone(), self.inputs.clone());
+        let serve = Serve { handle, studio, layer, rtc, inputs };
         self.tasks.spawn(serve.run(offer, received, cancel));
     }
 
@@ -173,6 +181,7 @@ impl Watch {
                     SessionCommand::Answer(sdp) => subscriber.accept_answer(sdp),
                     SessionCommand::Candidate(candidate) => subscriber.add_candidate(candidate),
                     SessionCommand::Keyframe => subscriber.request_keyframe(),
+                    SessionCommand::Layer(_) | SessionCommand::Visible(_) => {}
                 },
                 _ = tick.tick() => self.tell_stats(&subscriber),
             }
@@ -204,6 +213,7 @@ impl Watch {
 struct Serve {
     handle: SessionHandle,
     studio: Studio,
+    layer: Layer,
     rtc: RtcConfig,
     inputs: mpsc::Sender<Input>,
 }
@@ -216,9 +226,10 @@ impl Serve {
         cancel: CancellationToken,
     ) {
         let (events, mut received) = mpsc::channel(SESSION_EVENTS_MAX);
-        let (seat, units) = self.studio.reserve();
-        let studio = self.studio.clone();
-        let on_keyframe = move || studio.request_keyframe();
+        let (seat, Outlet { units, layer: mut sent }) = self.studio.reserve();
+        let seat = Arc::new(seat);
+        let asked = Arc::clone(&seat);
+        let on_keyframe = move || asked.request_keyframe();
         let start = Publisher::start(self.rtc.clone(), offer, units, on_keyframe, events);
         let publisher = match cancel.run_until_cancelled(start).await {
             None => return,
@@ -229,14 +240,16 @@ impl Serve {
             }
         };
         // Not before the offer has proved to make sense: nonsense must not wake the camera.
-        seat.take();
+        seat.take(self.layer);
+        let mut tick = tokio::time::interval(ESTIMATE_INTERVAL);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 () = cancel.cancelled() => break,
                 event = received.recv() => match event {
                     Some(event) => {
                         if matches!(event, SessionEvent::Connected { .. }) {
-                            self.studio.keyframe_for_newcomer();
+                            seat.connected();
                         }
                         tell(&self.inputs, self.handle, event).await;
                     }
@@ -244,7 +257,19 @@ impl Serve {
                 },
                 Some(command) = commands.recv() => match command {
                     SessionCommand::Candidate(candidate) => publisher.add_candidate(candidate),
+                    SessionCommand::Layer(layer) => seat.wish(layer),
+                    SessionCommand::Visible(visible) => seat.set_visible(visible),
                     SessionCommand::Answer(_) | SessionCommand::Keyframe => {}
+                },
+                Ok(()) = sent.changed() => {
+                    let layer = *sent.borrow_and_update();
+                    if let Some(layer) = layer {
+                        let input = Input::Session(self.handle, SessionInput::Layer(layer));
+                        let _ = self.inputs.send(input).await;
+                    }
+                }
+                _ = tick.tick() => if let Some(bps) = publisher.stats().estimate_bps {
+                    seat.report(u32::try_from(bps / 1000).unwrap_or(u32::MAX));
                 },
             }
         }

@@ -1,19 +1,13 @@
-//! What the viewer tells the camera: keyframe requests, lost packets, the path's capacity.
+//! What the viewer tells the camera: keyframe requests and lost packets.
 //!
-//! Two small pieces in the WebRTC stack's interceptor chain. [`Feedback`] lets keyframe requests
-//! through to the session (the stack swallows inbound RTCP otherwise) and counts NACKs; [`Estimate`]
-//! publishes what Google congestion control thinks of the path. Estimator only: the stack's pacer
-//! queues without bound.
+//! A small piece in the WebRTC stack's interceptor chain: [`Feedback`] lets keyframe requests through
+//! to the session (the stack swallows inbound RTCP otherwise) and counts NACKs.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use rtc::interceptor::{
-    Attribute, BandwidthEstimator, EstimatorStats, Gcc, Interceptor, Packet, PacketReport,
-    StreamInfo, TaggedPacket,
-};
+use rtc::interceptor::{Attribute, Interceptor, Packet, StreamInfo, TaggedPacket};
 use rtc::rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
@@ -92,53 +86,4 @@ impl Interceptor for Feedback {
     fn unbind_local_stream(&mut self, _info: &StreamInfo) {}
     fn bind_remote_stream(&mut self, _info: &StreamInfo) {}
     fn unbind_remote_stream(&mut self, _info: &StreamInfo) {}
-}
-
-/// Bits a second before anything is known.
-const ESTIMATE_INITIAL_BPS: f64 = 2_500_000.0;
-const ESTIMATE_MIN_BPS: f64 = 100_000.0;
-const ESTIMATE_MAX_BPS: f64 = 20_000_000.0;
-
-/// Google congestion control whose estimate anyone may read.
-pub(crate) struct Estimate {
-    gcc: Gcc,
-    counters: Arc<FeedbackCounters>,
-}
-
-impl Estimate {
-    pub(crate) fn new(counters: Arc<FeedbackCounters>) -> Self {
-        let gcc = Gcc::new(ESTIMATE_INITIAL_BPS, ESTIMATE_MIN_BPS, ESTIMATE_MAX_BPS);
-        Self { gcc, counters }
-    }
-
-    fn publish(&self) {
-        // Non-negative and far below 2^64 by the bounds above.
-        self.counters.estimate_bps.store(self.gcc.target_bitrate() as u64, Ordering::Relaxed);
-    }
-}
-
-impl BandwidthEstimator for Estimate {
-    fn on_reports(&mut self, now: Instant, reports: &[PacketReport]) {
-        self.gcc.on_reports(now, reports);
-        self.publish();
-    }
-
-    fn target_bitrate(&self) -> f64 {
-        self.gcc.target_bitrate()
-    }
-
-    fn handle_timeout(&mut self, now: Instant) {
-        self.gcc.handle_timeout(now);
-        if self.counters.estimate_bps.load(Ordering::Relaxed) > 0 {
-            self.publish();
-        }
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        self.gcc.poll_timeout()
-    }
-
-    fn stats(&self) -> EstimatorStats {
-        self.gcc.stats()
-    }
 }

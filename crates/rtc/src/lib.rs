@@ -32,16 +32,20 @@
 //! itself would leak a task and its sockets when dropped.
 
 pub mod assembler;
+#[doc(hidden)]
+pub mod bench_support;
 mod candidate;
 mod capture_time;
 mod config;
 mod description;
 mod error;
+mod estimate;
 mod feedback;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
 mod offer;
+mod pacing;
 mod packetizer;
 mod peer;
 mod publisher;

@@ -28,6 +28,8 @@ pub(crate) struct Packetizer {
     stream: Stream,
     payloader: H264Payloader,
     sequence: u16,
+    /// The newest timestamp that was sent.
+    timestamp: Option<u32>,
 }
 
 impl Packetizer {
@@ -35,7 +37,7 @@ impl Packetizer {
     /// do not wrap (RFC 3711 section 3.3.1).
     pub(crate) fn new(stream: Stream) -> Self {
         let sequence = fastrand::u16(..1 << 15);
-        Self { stream, payloader: H264Payloader::default(), sequence }
+        Self { stream, payloader: H264Payloader::default(), sequence, timestamp: None }
     }
 
     pub(crate) fn ssrc(&self) -> u32 {
@@ -56,6 +58,7 @@ impl Packetizer {
                 return Vec::new();
             }
         };
+        let timestamp = self.next_timestamp(unit.media_time);
         let last = payloads.len().saturating_sub(1);
         let mut packets: Vec<Packet> = payloads
             .into_iter()
@@ -66,7 +69,7 @@ impl Packetizer {
                     marker: index == last,
                     payload_type: self.stream.payload_type,
                     sequence_number: self.next_sequence(),
-                    timestamp: unit.media_time,
+                    timestamp,
                     ssrc: self.stream.ssrc,
                     ..Default::default()
                 };
@@ -80,6 +83,19 @@ impl Packetizer {
             }
         }
         packets
+    }
+
+    /// Timestamps only grow: where a viewer changes to another layer, the same picture may come a
+    /// second time, and receivers take packets of one timestamp for one picture (RFC 6184 section 5.1).
+    fn next_timestamp(&mut self, media_time: u32) -> u32 {
+        let timestamp = match self.timestamp {
+            Some(last) if media_time.wrapping_sub(last).wrapping_sub(1) >= 1 << 31 => {
+                last.wrapping_add(1)
+            }
+            _ => media_time,
+        };
+        self.timestamp = Some(timestamp);
+        timestamp
     }
 
     fn next_sequence(&mut self) -> u16 {

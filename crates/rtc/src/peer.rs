@@ -27,7 +27,8 @@ use webrtc::peer_connection::{
 
 use crate::config::RtcConfig;
 use crate::error::RtcError;
-use crate::feedback::{self, Estimate, Feedback};
+use crate::estimate::Estimate;
+use crate::feedback::{self, Feedback};
 use crate::runtime::MediaRuntime;
 use crate::{capture_time, stats::FeedbackCounters};
 

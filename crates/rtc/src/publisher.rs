@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use lanlens_media::EncodedUnit;
 use lanlens_model::{IceCandidate, Layer};
@@ -24,6 +25,7 @@ use crate::config::RtcConfig;
 use crate::description::is_baseline_mode_1;
 use crate::error::{DescriptionError, RtcError};
 use crate::feedback::is_keyframe_request;
+use crate::pacing::Pacing;
 use crate::packetizer::{Packetizer, Stream};
 use crate::peer::{Peer, PeerEvent, h264, setup};
 use crate::session::{COMMANDS_MAX, Session, SessionEvent};
@@ -85,6 +87,7 @@ impl Publisher {
             sender,
             gate: Gate::default(),
             packetizer: Packetizer::new(stream),
+            pacing: Pacing::default(),
             on_keyframe: Box::new(on_keyframe),
             counters: counters.clone(),
         };
@@ -137,6 +140,7 @@ struct Task {
     sender: Arc<dyn RtpSender>,
     gate: Gate,
     packetizer: Packetizer,
+    pacing: Pacing,
     on_keyframe: Box<dyn Fn() + Send + Sync>,
     counters: Arc<PublisherCounters>,
 }
@@ -164,7 +168,8 @@ impl Task {
                     Some(feedback) => self.handle_feedback(&feedback),
                     None => return,
                 },
-                unit = self.units.recv() => match unit {
+                () = sleep_until(self.pacing.due()) => self.send_what_is_due().await,
+                unit = self.units.recv(), if self.pacing.due().is_none() => match unit {
                     Some(unit) => self.handle_unit(&unit).await,
                     None => return,
                 },
@@ -219,7 +224,13 @@ impl Task {
             add(&self.counters.units_skipped, 1);
             return;
         }
-        for packet in self.packetizer.packets(unit) {
+        self.pacing.start(self.packetizer.packets(unit), Instant::now());
+        self.counters.units_sent.fetch_add(1, Ordering::Relaxed);
+        self.send_what_is_due().await;
+    }
+
+    async fn send_what_is_due(&mut self) {
+        for packet in self.pacing.take(Instant::now()) {
             let bytes = packet.payload.len() as u64;
             if let Err(error) = self.track.write_rtp(packet).await {
                 tracing::debug!(%error, "a packet could not be sent");
@@ -228,7 +239,13 @@ impl Task {
             add(&self.counters.packets_sent, 1);
             add(&self.counters.bytes_sent, bytes);
         }
-        self.counters.units_sent.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+async fn sleep_until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -81,6 +81,7 @@ impl World {
             }
             Action::AddCandidate { .. }
             | Action::SetLayer { .. }
+            | Action::SetVisible { .. }
             | Action::KnowAddress(_)
             | Action::Browse => {}
         }
