@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use lanlens_app::{
     CommonArgs, EXIT_DONE, EXIT_NOTHING_FOUND, JsonLines, parse_seconds, shutdown_signal,
 };
-use lanlens_model::{CameraId, CameraView, Event, Selection, StreamStats, TileState};
+use lanlens_model::{CameraId, CameraView, Event, Layer, Selection, StreamStats, TileState};
 use lanlens_node::{NodeConfig, NodeHandle, start};
 use tokio::sync::broadcast::error::RecvError;
 
@@ -32,6 +32,10 @@ pub(crate) struct WatchArgs {
     /// Stop after this long [default: at Ctrl-C]
     #[arg(long = "for", value_name = "SECONDS", value_parser = parse_seconds)]
     duration: Option<Duration>,
+
+    /// Which encoding to ask for; a slow path may get the low one all the same. auto: high
+    #[arg(long, value_enum, default_value_t = WantedLayer::Auto)]
+    layer: WantedLayer,
 
     /// Decode the pictures, or only receive them
     #[arg(long, value_enum, default_value_t = YesNo::Yes)]
@@ -68,6 +72,13 @@ enum YesNo {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum WantedLayer {
+    Auto,
+    High,
+    Low,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Measure {
     Pattern,
 }
@@ -79,6 +90,11 @@ pub(crate) async fn run(args: WatchArgs, begin: Instant) -> Result<u8> {
     };
     let config = NodeConfig {
         name: args.name.clone().unwrap_or_default(),
+        layer: match args.layer {
+            // There is no window whose size would say what is needed.
+            WantedLayer::Auto | WantedLayer::High => Layer::High,
+            WantedLayer::Low => Layer::Low,
+        },
         decode: args.decode == YesNo::Yes,
         measure_pattern: args.measure == Some(Measure::Pattern),
         unit_tap: args.hashes.as_deref().map(hashes::write_to).transpose()?,

@@ -5,6 +5,8 @@
 //! found and opened is the platform's (`linux`, `elsewhere`); which of its modes to use
 //! (`mode`) and how its bytes become I420 (`convert`) is the same everywhere.
 
+#[doc(hidden)]
+pub mod bench_support;
 mod convert;
 // Compiled for Linux tests too, so that it can't rot unseen.
 #[cfg(any(not(target_os = "linux"), test))]

@@ -21,6 +21,8 @@ mod y4m;
 use lanlens_media::{FrameSource, SourceError};
 use lanlens_model::limits::{PICTURE_HEIGHT_MAX, PICTURE_WIDTH_MAX};
 
+#[doc(hidden)]
+pub use camera::bench_support;
 pub use camera::{CameraDevice, cameras};
 pub use spec::{SourceSpec, SpecError, resolve_auto};
 

@@ -166,6 +166,7 @@ impl Mesh {
         match command {
             Command::Watch(selection) => self.on_watch(selection),
             Command::SetLayer(camera, layer) => self.on_set_layer(camera, layer),
+            Command::SetLayerOfOthers(layer) => self.watching.layer_of_others = layer,
             Command::SetVisible(camera, visible) => self.on_set_visible(camera, visible),
             Command::Refresh => self.on_refresh(),
             Command::Allow { device, name, codes } => self.on_allow(device, &name, &codes),

@@ -36,6 +36,7 @@ pub(crate) struct Watching {
     pub(crate) selection: Selection,
     pub(crate) sessions: ById<SessionHandle, WatchSession>,
     pub(crate) layers: ById<CameraId, Layer>,
+    pub(crate) layer_of_others: Layer,
     /// Cameras that nobody sees.
     pub(crate) hidden: BTreeSet<CameraId>,
     retries: ById<CameraId, Backoff>,
@@ -124,6 +125,10 @@ impl Watching {
         self.retries.values_mut().for_each(|backoff| backoff.hurry(now));
     }
 
+    fn layer_of(&self, camera: CameraId) -> Layer {
+        self.layers.get(&camera).copied().unwrap_or(self.layer_of_others)
+    }
+
     pub(crate) fn new_handle(&mut self) -> SessionHandle {
         self.last_handle += 1;
         SessionHandle(self.last_handle)
@@ -209,7 +214,7 @@ impl Mesh {
 
     fn open_watch(&mut self, camera: CameraId, node: NodeId) {
         let handle = self.watching.new_handle();
-        let layer = self.watching.layers.get(&camera).copied().unwrap_or_default();
+        let layer = self.watching.layer_of(camera);
         let mut pace = self.take_pace(camera);
         pace.on_new_session();
         let session = WatchSession {

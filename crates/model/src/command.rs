@@ -23,7 +23,9 @@ pub enum Command {
     Watch(Selection),
     /// Ask for a layer of one camera.
     SetLayer(CameraId, Layer),
-    /// Say whether a camera's tile can be seen; the camera is told, and does nothing with it yet.
+    /// Ask for a layer of every camera for which no other one was asked.
+    SetLayerOfOthers(Layer),
+    /// Say whether a camera's tile can be seen; the camera sends nothing while it cannot.
     SetVisible(CameraId, bool),
     /// Browse anew and dial everything that is not connected now, without waiting.
     Refresh,

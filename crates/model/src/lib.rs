@@ -27,5 +27,5 @@ pub use net::{is_on_local_network, origin};
 pub use snapshot::{
     CameraView, DeviceView, LocalCamera, RequestView, Snapshot, TileState, WatcherView,
 };
-pub use stats::{CameraStats, LayerStats, Percentiles, StreamStats};
+pub use stats::{CameraStats, DroppedIn, LayerStats, Percentiles, StreamStats};
 pub use trust::{ClaimNews, Removal, TrustChange, TrustView, Waiting};

@@ -44,6 +44,8 @@ pub struct StreamStats {
     pub frames_decoded: u64,
     /// Total access units that were not shown.
     pub frames_dropped: u64,
+    /// Where they were dropped.
+    pub dropped_in: DroppedIn,
     /// Total intervals between two different pictures of more than max(3δ, δ + 150 ms).
     pub freezes: u64,
     /// Total time in those intervals, ms.
@@ -54,7 +56,7 @@ pub struct StreamStats {
     pub packets_lost: u64,
     /// Received in the last second, kbit/s.
     pub kbps: f64,
-    /// The layer asked for.
+    /// The layer that the camera says it sends; the one asked for until it does.
     pub layer: Layer,
     /// Pixels.
     pub width: u32,
@@ -62,11 +64,26 @@ pub struct StreamStats {
     pub height: u32,
     /// Capture to decoded picture, ms, over the last second; `None` while no clock relates the two.
     pub latency_ms: Option<Percentiles>,
+    /// With test pictures that are measured: how far the capture time that travels with a picture is
+    /// from the one burned into it, ms, over the last second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capture_error_ms: Option<Percentiles>,
     /// The same over the whole time that the camera was watched; for summaries.
     #[serde(skip)]
     pub latency_run_ms: Option<Percentiles>,
     /// Round trip on the link, ms.
     pub rtt_ms: Option<f64>,
+}
+
+/// Where access units were dropped, in all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct DroppedIn {
+    /// Never whole, or not decodable without one that was not.
+    pub network: u64,
+    /// The decoder was behind, or the unit waited for a keyframe there.
+    pub queue: u64,
+    /// The codec failed on them, or they broke a limit.
+    pub decoder: u64,
 }
 
 /// One second of one encoding of a camera of this node.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use lanlens_capture::{SourceSpec, Wish};
 use lanlens_media::EncodedUnit;
-use lanlens_model::{AccessMode, CameraId, Role, Selection};
+use lanlens_model::{AccessMode, CameraId, Layer, Role, Selection};
 
 /// Sees every access unit that arrives, before it is decoded. Must not block.
 pub type UnitTap = Arc<dyn Fn(CameraId, &EncodedUnit) + Send + Sync>;
@@ -25,6 +25,8 @@ pub struct NodeConfig {
     pub camera: Option<CameraConfig>,
     /// Which cameras it watches from the start.
     pub watch: Selection,
+    /// The layer of every camera that no other one is asked of.
+    pub layer: Layer,
     /// Interfaces by name; empty for all.
     pub interfaces: Vec<String>,
     /// Where signaling listens; `None` for the default ports on every chosen interface.
@@ -63,6 +65,7 @@ impl NodeConfig {
             name: String::new(),
             camera: None,
             watch,
+            layer: Layer::High,
             interfaces: Vec::new(),
             listen: None,
             peers: Vec::new(),

@@ -157,7 +157,7 @@ impl DecoderPool {
         if put == Put::Waits {
             return stream.worker.filled.notify_one();
         }
-        stream.inner.screen.meter().on_dropped(1);
+        stream.inner.screen.meter().on_dropped_in_queue();
         if put == Put::DroppedAlone {
             (stream.inner.callbacks.on_keyframe_needed)();
         }
@@ -237,7 +237,7 @@ impl Worker {
     fn decode(&self, lane: LaneId, stream: &Inner, unit: &EncodedUnit) {
         let decoded = match self.decoded(stream, unit) {
             Some(decoded) => decoded,
-            None => return stream.screen.meter().on_dropped(1),
+            None => return stream.screen.meter().on_dropped_in_decoder(),
         };
         match decoded {
             Ok(Some(_)) | Ok(None) if stream.closed.load(Ordering::Relaxed) => {}
@@ -269,7 +269,7 @@ impl Worker {
     }
 
     fn give_up_until_keyframe(&self, lane: LaneId, stream: &Inner) {
-        stream.screen.meter().on_dropped(1);
+        stream.screen.meter().on_dropped_in_decoder();
         self.lock().lanes.need_keyframe(lane);
         (stream.callbacks.on_keyframe_needed)();
     }
@@ -282,7 +282,7 @@ impl Worker {
             return self.give_up_until_keyframe(lane, stream);
         }
         tracing::warn!(camera = %stream.camera, reason, "a stream was refused");
-        stream.screen.meter().on_dropped(1);
+        stream.screen.meter().on_dropped_in_decoder();
         self.lock().lanes.close(lane);
         *stream.decoder() = None;
         if !stream.closed.swap(true, Ordering::Relaxed) {
@@ -293,7 +293,12 @@ impl Worker {
     fn show(&self, stream: &Inner, unit: &EncodedUnit, frame: VideoFrame) {
         let now = now_unix_us();
         let captured = if self.surroundings.measure_pattern {
-            burned_time::read(&frame, now)
+            let burned = burned_time::read(&frame, now);
+            if let Some(burned) = burned {
+                let error = Duration::from_micros(burned.abs_diff(unit.captured.unix_us));
+                stream.screen.meter().on_capture_error(error);
+            }
+            burned
         } else {
             Some(unit.captured.unix_us)
         };

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use lanlens_model::{Layer, MediaKind, Percentiles, StreamStats};
+use lanlens_model::{DroppedIn, Layer, MediaKind, Percentiles, StreamStats};
 
 /// Latencies are counted in steps of this.
 const STEP_MS: f64 = 0.1;
@@ -59,7 +59,7 @@ pub(crate) struct Meter {
     width: u32,
     height: u32,
     decoded: u64,
-    dropped: u64,
+    dropped: DroppedIn,
     second: Second,
     run: Histogram,
     /// Totals of ended sessions.
@@ -73,6 +73,7 @@ struct Second {
     frames: u32,
     bytes_before: u64,
     latencies_ms: Vec<f64>,
+    capture_errors_ms: Vec<f64>,
 }
 
 impl Meter {
@@ -91,9 +92,21 @@ impl Meter {
         }
     }
 
-    /// A unit that will not be shown.
-    pub(crate) fn on_dropped(&mut self, units: u64) {
-        self.dropped += units;
+    /// How far a picture's capture time is from the one burned into it.
+    pub(crate) fn on_capture_error(&mut self, error: Duration) {
+        if self.second.capture_errors_ms.len() < 1000 {
+            self.second.capture_errors_ms.push(error.as_secs_f64() * 1000.0);
+        }
+    }
+
+    /// A unit was dropped before the decoder.
+    pub(crate) fn on_dropped_in_queue(&mut self) {
+        self.dropped.queue += 1;
+    }
+
+    /// A unit gave no picture.
+    pub(crate) fn on_dropped_in_decoder(&mut self) {
+        self.dropped.decoder += 1;
     }
 
     /// The present session ended: its totals are kept.
@@ -119,11 +132,14 @@ impl Meter {
         let seconds = second.began.map_or(1.0, |began| (now - began).as_secs_f64()).max(0.001);
         self.second.began = Some(now);
         self.second.bytes_before = bytes;
+        let network = self.past.units_dropped + received.units_dropped;
+        let dropped_in = DroppedIn { network, ..self.dropped };
         StreamStats {
             kind: MediaKind::Video,
             fps: round(f64::from(second.frames) / seconds),
             frames_decoded: self.decoded,
-            frames_dropped: self.dropped + self.past.units_dropped + received.units_dropped,
+            frames_dropped: dropped_in.network + dropped_in.queue + dropped_in.decoder,
+            dropped_in,
             freezes: 0,
             frozen_ms: 0,
             keyframe_requests: self.past.keyframe_requests + received.keyframe_requests,
@@ -133,6 +149,7 @@ impl Meter {
             width: self.width,
             height: self.height,
             latency_ms: Percentiles::of(&mut second.latencies_ms).map(rounded),
+            capture_error_ms: Percentiles::of(&mut second.capture_errors_ms).map(rounded),
             latency_run_ms: self.run.percentiles().map(rounded),
             rtt_ms: rtt.map(|rtt| (rtt.as_secs_f64() * 1e6).round() / 1000.0),
         }

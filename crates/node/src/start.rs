@@ -301,6 +301,7 @@ fn open_mesh(config: &NodeConfig, place: &Place, trust: TrustView, secret: Secre
     };
     let now = std::time::Instant::now();
     let mut mesh = Mesh::new(mesh_config, fastrand::u64(..), secret, now);
+    mesh.handle_command(Command::SetLayerOfOthers(config.layer), now);
     mesh.handle_command(Command::Watch(config.watch.clone()), now);
     for peer in &config.peers {
         mesh.handle_command(Command::AddPeer(*peer), now);

@@ -41,12 +41,18 @@ const RECEIVED_WINDOW: Duration = Duration::from_millis(500);
 const RECEIVED_MAX: usize = 2048;
 /// Growth in a second while nothing waits.
 const GROWTH: f64 = 1.15;
+/// Silence says nothing about the path after this long, seconds.
+const GROWTH_SECONDS_MAX: f64 = 5.0;
+/// Loss is looked at over this long, and over as many packets.
+const LOSS_WINDOW: Duration = Duration::from_secs(1);
+const LOSS_PACKETS_MIN: usize = 10;
 
 /// The estimate of one path; anyone may read what comes out.
 pub(crate) struct Estimate {
     gcc: Gcc,
     transit: Transit,
     received: Received,
+    loss: Loss,
     queued_reports: u32,
     bps: f64,
     updated: Option<Instant>,
@@ -60,6 +66,7 @@ impl Estimate {
             gcc: Gcc::new(INITIAL_BPS, MIN_BPS, MAX_BPS),
             transit: Transit::default(),
             received: Received::default(),
+            loss: Loss::default(),
             queued_reports: 0,
             bps: INITIAL_BPS,
             updated: None,
@@ -75,7 +82,7 @@ impl Estimate {
         let waits = self.transit.waited(now, reports) >= QUEUE_MIN;
         self.queued_reports = if waits { self.queued_reports + 1 } else { 0 };
         let queued = self.queued_reports >= QUEUED_REPORTS;
-        let lost = self.gcc.stats().packet_loss.is_some_and(|loss| loss >= LOSS_MIN);
+        let lost = self.loss.add(now, reports) >= LOSS_MIN;
         if lost {
             self.bps = self.bps.min(target);
         }
@@ -87,7 +94,7 @@ impl Estimate {
         let passed = self.updated.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
         self.updated = Some(now);
         if !waits && !lost {
-            self.bps *= GROWTH.powf(passed.as_secs_f64().min(1.0));
+            self.bps *= GROWTH.powf(passed.as_secs_f64().min(GROWTH_SECONDS_MAX));
         }
         self.bps = self.bps.clamp(MIN_BPS, MAX_BPS);
     }
@@ -114,6 +121,32 @@ impl BandwidthEstimator for Estimate {
 
     fn stats(&self) -> EstimatorStats {
         self.gcc.stats()
+    }
+}
+
+/// What of late got lost.
+#[derive(Debug, Default)]
+struct Loss {
+    /// When a report came, packets lost, packets in all.
+    reports: VecDeque<(Instant, usize, usize)>,
+}
+
+impl Loss {
+    /// The share that was lost; 0 where it is too few to tell.
+    fn add(&mut self, now: Instant, reports: &[PacketReport]) -> f64 {
+        let lost = reports.iter().filter(|report| !report.arrived).count();
+        self.reports.push_back((now, lost, reports.len()));
+        while self.reports.len() > RECEIVED_MAX
+            || self
+                .reports
+                .front()
+                .is_some_and(|(at, ..)| now.saturating_duration_since(*at) > LOSS_WINDOW)
+        {
+            self.reports.pop_front();
+        }
+        let (lost, all) =
+            self.reports.iter().fold((0, 0), |sum, (_, lost, all)| (sum.0 + lost, sum.1 + all));
+        if all < LOSS_PACKETS_MIN { 0.0 } else { lost as f64 / all as f64 }
     }
 }
 

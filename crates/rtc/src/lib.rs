@@ -49,6 +49,7 @@ mod pacing;
 mod packetizer;
 mod peer;
 mod publisher;
+mod resend;
 mod runtime;
 mod session;
 mod stats;

@@ -29,6 +29,7 @@ use crate::config::RtcConfig;
 use crate::error::RtcError;
 use crate::estimate::Estimate;
 use crate::feedback::{self, Feedback};
+use crate::resend::{self, ResendLimit};
 use crate::runtime::MediaRuntime;
 use crate::{capture_time, stats::FeedbackCounters};
 
@@ -191,6 +192,7 @@ pub(crate) fn interceptors(
     let registry = configure_twcc_receiver_only(registry, media)?;
     Ok(configure_rtcp_reports(registry)
         .with(Slot::CongestionControl, CongestionControlBuilder::new(estimate).build())
+        .with(Slot::from(resend::SLOT), ResendLimit::new(counters.clone()))
         .with(Slot::NackResponder, NackResponderBuilder::new().with_size(PACKET_HISTORY).build())
         .with(
             Slot::NackGenerator,

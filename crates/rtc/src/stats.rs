@@ -16,6 +16,8 @@ pub struct PublisherStats {
     pub units_skipped: u64,
     /// Packets that the viewer asked for again (RFC 4585 section 6.2.1).
     pub nacks: u64,
+    /// Those among them that the path had no room for.
+    pub resends_refused: u64,
     /// Keyframe requests of the viewer, PLI (RFC 4585 section 6.3.1) and FIR (RFC 5104).
     pub plis: u64,
     /// What the path seems to carry, bits a second; `None` until the viewer has reported arrivals.
@@ -63,6 +65,7 @@ impl PublisherCounters {
             units_sent: load(&self.units_sent),
             units_skipped: load(&self.units_skipped),
             nacks: load(&self.feedback.nacks),
+            resends_refused: load(&self.feedback.resends_refused),
             plis: load(&self.feedback.plis),
             estimate_bps: (estimate > 0).then_some(estimate),
         }
@@ -74,6 +77,8 @@ impl PublisherCounters {
 pub(crate) struct FeedbackCounters {
     pub(crate) nacks: AtomicU64,
     pub(crate) plis: AtomicU64,
+    /// Packets that were asked for again and not sent.
+    pub(crate) resends_refused: AtomicU64,
     /// Bits a second, 0 until the first report.
     pub(crate) estimate_bps: AtomicU64,
 }

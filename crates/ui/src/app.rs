@@ -16,6 +16,7 @@ use crate::header::{Header, HeaderAct};
 use crate::keys::{self, KeyWish};
 use crate::overlay::Overlay;
 use crate::pacer::{CloseHandle, RepaintHandle};
+use crate::paint_time;
 use crate::picture::Shade;
 use crate::port::{UiPort, ViewerOptions};
 use crate::sidebar::Sidebar;
@@ -23,6 +24,7 @@ use crate::stage::Stage;
 use crate::store::Store;
 use crate::theme;
 use crate::tile::{TileAct, tile_id};
+use crate::video::VideoPainter;
 use crate::wall::Wall;
 
 /// Narrower windows belong to the tiles alone, points.
@@ -36,6 +38,9 @@ pub struct ViewerApp {
     close: CloseHandle,
     store: Store,
     shade: Shade,
+    video: VideoPainter,
+    /// The processor paints, with OpenGL: the pacer wants to know how long that takes.
+    timed: bool,
     wall: Wall,
     layout: GridLayout,
     banners: Banners,
@@ -44,6 +49,8 @@ pub struct ViewerApp {
     focused: Option<CameraId>,
     /// The selection was moved with the keyboard: bring it into sight.
     reveal: bool,
+    /// When the last pass began: on egui's clock in seconds, and here.
+    began: (f64, Instant),
 }
 
 impl ViewerApp {
@@ -79,6 +86,8 @@ impl ViewerApp {
             close,
             store,
             shade: Shade::new(context),
+            video: VideoPainter::default(),
+            timed: false,
             wall: Wall::default(),
             layout: GridLayout::default(),
             banners: Banners::default(),
@@ -86,7 +95,21 @@ impl ViewerApp {
             selected: None,
             focused: None,
             reveal: false,
+            began: (0.0, Instant::now()),
         }
+    }
+
+    /// Pictures are painted like this, in place of being converted by the processor.
+    pub fn painting_with(mut self, video: VideoPainter) -> Self {
+        self.wall.paint_with(video.clone());
+        self.video = video;
+        self
+    }
+
+    /// The processor paints, with OpenGL: how long that takes sets the pace.
+    pub(crate) fn timed(mut self, timed: bool) -> Self {
+        self.timed = timed;
+        self
     }
 
     /// One pass: paints the window.
@@ -95,6 +118,7 @@ impl ViewerApp {
         self.repaint.begin();
         let snapshot = self.port.snapshot();
         let now = ui.input(|input| input.time);
+        self.began = (now, Instant::now());
         let order = &mut self.store.settings.order;
         self.wall.begin(&snapshot, order, !self.only.is_empty(), now);
         self.forget_the_gone();
@@ -271,8 +295,8 @@ impl ViewerApp {
 
     /// Tells what can be seen and asks for the next paint that time alone makes necessary.
     fn end(&mut self, ui: &Ui) {
-        self.wall.tell_visible(self.port.as_ref(), false);
-        if let Some(change) = self.wall.changes_in() {
+        let wishes = self.wall.tell(self.port.as_ref());
+        for change in [wishes, self.wall.changes_in()].into_iter().flatten() {
             ui.ctx().request_repaint_after(change);
         }
         let window = ui.input(|input| input.viewport().inner_rect);
@@ -282,6 +306,20 @@ impl ViewerApp {
         if let Some(settled) = self.store.settle(Instant::now()) {
             ui.ctx().request_repaint_after(settled);
         }
+        if self.timed {
+            paint_time::measure(ui, &self.repaint, self.began.1);
+        }
+    }
+
+    /// In place of a pass, while nobody sees the window: so it wants no pictures. egui's clock stands
+    /// still meanwhile.
+    fn hidden(&mut self, context: &Context) {
+        let now = self.began.0 + self.began.1.elapsed().as_secs_f64();
+        let (snapshot, order) = (self.port.snapshot(), &mut self.store.settings.order);
+        self.wall.begin(&snapshot, order, !self.only.is_empty(), now);
+        if let Some(later) = self.wall.tell(self.port.as_ref()) {
+            context.request_repaint_after(later);
+        }
     }
 }
 
@@ -289,20 +327,22 @@ impl eframe::App for ViewerApp {
     fn logic(&mut self, context: &Context, _: &mut eframe::Frame) {
         // This may be all that comes of a paint that was asked for.
         self.repaint.begin();
-        // While the window is hidden only this runs: nothing is in sight, so nothing is decoded.
+        // While the window is hidden only this runs.
         if context.input(|input| input.viewport().visible()) == Some(false) {
-            self.wall.tell_visible(self.port.as_ref(), true);
+            self.hidden(context);
         }
         if self.close.is_closing() {
             context.send_viewport_cmd(ViewportCommand::Close);
         }
     }
 
-    fn ui(&mut self, ui: &mut Ui, _: &mut eframe::Frame) {
+    fn ui(&mut self, ui: &mut Ui, frame: &mut eframe::Frame) {
+        self.video.free(frame.gl().map(AsRef::as_ref));
         self.show(ui);
     }
 
-    fn on_exit(&mut self, _: Option<&eframe::glow::Context>) {
+    fn on_exit(&mut self, gl: Option<&eframe::glow::Context>) {
+        self.video.destroy(gl);
         self.repaint.detach();
         self.close.detach();
         self.store.save();

@@ -108,9 +108,10 @@ impl Header<'_> {
     }
 }
 
-/// Neither live nor refused nor gone: something is still to happen.
+/// Neither live nor refused nor gone: something is still to happen. A paused camera waits for
+/// nothing but to be looked at.
 fn is_waiting(state: &TileState) -> bool {
-    !matches!(state, TileState::Live | TileState::Offline) && !is_refused(state)
+    !matches!(state, TileState::Live | TileState::Paused | TileState::Offline) && !is_refused(state)
 }
 
 fn is_refused(state: &TileState) -> bool {

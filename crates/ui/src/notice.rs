@@ -65,7 +65,7 @@ impl Notice {
 pub(crate) fn notice(state: &TileState, elapsed: Duration) -> Option<Notice> {
     let icon = |icon, title, detail: &str| Notice::new(Mark::Icon(icon), title, detail);
     Some(match state {
-        TileState::Live | TileState::Stalled { .. } => return None,
+        TileState::Live | TileState::Paused | TileState::Stalled { .. } => return None,
         TileState::Connecting => Notice::new(Mark::Spinner, "Connecting…", ""),
         TileState::Lost(reason) => Notice::new(Mark::Spinner, "Reconnecting…", reason.text()),
         TileState::Waiting { code: None } => icon(icons::LOCK_KEY, "Asking…", ""),

@@ -1,5 +1,6 @@
 //! When to paint: soon after a new picture, never more often than the screen can use, never twice
-//! for one picture, and not at all when nothing changes.
+//! for one picture, and not at all when nothing changes. Where the processor has to paint, it is
+//! given a part of the time only.
 //!
 //! egui's `request_repaint()` paints twice, so everything here goes through
 //! `request_repaint_after` with a delay above zero.
@@ -11,8 +12,13 @@ use eframe::egui::{Context, ViewportCommand, ViewportId};
 
 /// Between two paints where a graphics processor does the work.
 const INTERVAL: Duration = Duration::from_nanos(1_000_000_000 / 60);
-/// Between two paints where the processor rasterises.
+/// Between two paints where the processor rasterises and that is expensive, or not known yet.
 const INTERVAL_SOFTWARE: Duration = Duration::from_nanos(1_000_000_000 / 30);
+/// Where the processor rasterises, it does so at most one part in this many of the time, unless that
+/// were less often than every [`INTERVAL_SOFTWARE`].
+const SHARE: u32 = 3;
+/// The last paint weighs one part in this many of what a paint is taken to cost.
+const SMOOTHING: u32 = 8;
 /// The shortest delay that egui takes as a delay.
 const SOON: Duration = Duration::from_micros(500);
 
@@ -25,12 +31,26 @@ const OVERDUE: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 struct Pacer {
     interval: Duration,
+    /// Of a paint, on average, where the processor does it.
+    cost: Option<Duration>,
     /// When the paint that was asked for is due.
     due: Option<Instant>,
     painted: Option<Instant>,
 }
 
 impl Pacer {
+    fn new() -> Self {
+        Self { interval: INTERVAL, cost: None, due: None, painted: None }
+    }
+
+    /// The processor has painted, in this time: the next paints are as far apart as that deserves.
+    fn took(&mut self, time: Duration) {
+        let cost = self.cost.map_or(time, |cost| (cost * (SMOOTHING - 1) + time) / SMOOTHING);
+        self.cost = Some(cost);
+        self.interval = (cost * SHARE).clamp(INTERVAL, INTERVAL_SOFTWARE);
+        tracing::trace!("painted in {time:?}; the next is at least {:?} later", self.interval);
+    }
+
     /// Something is to be shown: the delay to schedule, or `None` when a paint is on its way. Zero
     /// where the last one went missing; egui would not pass on a longer delay than it still holds.
     fn want(&mut self, now: Instant) -> Option<Duration> {
@@ -76,8 +96,7 @@ impl Default for RepaintHandle {
 impl RepaintHandle {
     /// A handle without a window yet.
     pub fn new() -> Self {
-        let pacer = Pacer { interval: INTERVAL, due: None, painted: None };
-        Self { shared: Arc::new(Mutex::new(Shared { pacer, context: None })) }
+        Self { shared: Arc::new(Mutex::new(Shared { pacer: Pacer::new(), context: None })) }
     }
 
     /// A new picture lies in a slot, or the snapshot changed. Cheap; call it for each.
@@ -92,7 +111,7 @@ impl RepaintHandle {
         }
     }
 
-    /// The window exists; `software` halves the rate.
+    /// The window exists; `software` halves the rate until paints turn out to be cheap.
     pub(crate) fn attach(&self, context: &Context, software: bool) {
         let mut shared = self.lock();
         shared.pacer.interval = if software { INTERVAL_SOFTWARE } else { INTERVAL };
@@ -104,6 +123,11 @@ impl RepaintHandle {
     /// The window begins to paint, or its logic runs instead.
     pub(crate) fn begin(&self) {
         self.lock().pacer.begin(Instant::now());
+    }
+
+    /// The processor painted the window, and it took this long: only told where it does.
+    pub(crate) fn took(&self, time: Duration) {
+        self.lock().pacer.took(time);
     }
 
     /// The time between two frames of an animation.
@@ -177,7 +201,7 @@ mod tests {
     use super::*;
 
     fn pacer() -> Pacer {
-        Pacer { interval: INTERVAL, due: None, painted: None }
+        Pacer::new()
     }
 
     #[test]
@@ -230,6 +254,24 @@ mod tests {
             }
         }
         assert!((58..=60).contains(&paints), "{paints} paints in a second");
+    }
+
+    #[test]
+    fn a_processor_that_paints_fast_may_paint_sixty_times_a_second_and_a_slow_one_thirty() {
+        let mut pacer = pacer();
+        for (cost_us, interval) in [(4_000, INTERVAL), (20_000, INTERVAL_SOFTWARE)] {
+            for _ in 0..50 {
+                pacer.took(Duration::from_micros(cost_us));
+            }
+            assert_eq!(pacer.interval, interval);
+        }
+        pacer.took(Duration::from_micros(500));
+        assert_eq!(pacer.interval, INTERVAL_SOFTWARE, "one paint of nothing changes little");
+        for _ in 0..50 {
+            pacer.took(Duration::from_micros(8_000));
+        }
+        let between = pacer.interval.as_secs_f64();
+        assert!((0.023..0.025).contains(&between), "{between}: a third of the time is for paints");
     }
 
     #[test]

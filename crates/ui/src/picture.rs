@@ -1,17 +1,18 @@
 //! A picture in a rectangle that may have another shape, and the shade that captions stand on.
 
 use eframe::egui::{
-    Color32, ColorImage, Context, CornerRadius, Painter, Rect, TextureHandle, TextureId,
-    TextureOptions, pos2, vec2,
+    Color32, ColorImage, Context, CornerRadius, Painter, Rect, TextureHandle, TextureOptions, pos2,
+    vec2,
 };
 use eframe::epaint::RectShape;
 
 use crate::grid;
+use crate::video::{Cut, Image};
 
-/// A texture of this pass.
-#[derive(Debug, Clone, Copy)]
+/// What a camera shows, in one pass.
+#[derive(Debug, Clone)]
 pub(crate) struct Picture {
-    pub(crate) texture: TextureId,
+    pub(crate) image: Image,
     /// Width over height.
     pub(crate) aspect: f32,
 }
@@ -25,31 +26,31 @@ const WHOLE: Rect = Rect { min: pos2(0.0, 0.0), max: pos2(1.0, 1.0) };
 
 /// Paints a picture so that all of it is seen in its own shape. What it leaves free shows the same
 /// picture, zoomed and dim. `light` dims the whole, 255 not at all.
-pub(crate) fn paint(painter: &Painter, rect: Rect, picture: Picture, radius: u8, light: u8) {
+pub(crate) fn paint(painter: &Painter, rect: Rect, picture: &Picture, radius: u8, light: u8) {
     let shape = rect.aspect_ratio();
     if (picture.aspect / shape - 1.0).abs() <= ASPECT_TOLERANCE {
-        textured(painter, rect, picture, covering(picture.aspect, shape), radius, light);
+        cut(painter, rect, picture, covering(picture.aspect, shape), radius, light);
         return;
     }
     let dim = (u16::from(BACKDROP) * u16::from(light) / 255) as u8;
-    textured(painter, rect, picture, covering(picture.aspect, shape), radius, dim);
+    cut(painter, rect, picture, covering(picture.aspect, shape), radius, dim);
     let inner = Rect::from_center_size(rect.center(), grid::contained(rect.size(), picture.aspect));
     // Where the bars are narrower than the corner, the picture's own corner must be cut too.
     let bar = (rect.width() - inner.width()).max(rect.height() - inner.height()) / 2.0;
     let left = (f32::from(radius) - bar).max(0.0) as u8;
-    textured(painter, inner, picture, WHOLE, left, light);
+    cut(painter, inner, picture, WHOLE, left, light);
 }
 
 /// Paints a picture over the whole rectangle and cuts what is too much.
 pub(crate) fn paint_covering(
     painter: &Painter,
     rect: Rect,
-    picture: Picture,
+    picture: &Picture,
     radius: u8,
     light: u8,
 ) {
     let uv = covering(picture.aspect, rect.aspect_ratio());
-    textured(painter, rect, picture, uv, radius, light);
+    cut(painter, rect, picture, uv, radius, light);
 }
 
 /// The middle part of a picture that has the shape `shape`, in texture coordinates.
@@ -58,9 +59,8 @@ fn covering(aspect: f32, shape: f32) -> Rect {
     Rect::from_center_size(pos2(0.5, 0.5), size)
 }
 
-fn textured(painter: &Painter, rect: Rect, picture: Picture, uv: Rect, radius: u8, light: u8) {
-    let shape = RectShape::filled(rect, CornerRadius::same(radius), Color32::from_gray(light));
-    painter.add(shape.with_texture(picture.texture, uv));
+fn cut(painter: &Painter, rect: Rect, picture: &Picture, uv: Rect, radius: u8, light: u8) {
+    picture.image.paint(painter, Cut { rect, uv, radius, light });
 }
 
 /// A vertical smoothstep from clear to dark: a texture, so that the rounded corners of a tile cut it.

@@ -12,6 +12,7 @@ use crate::fonts::SystemFonts;
 use crate::pacer::{CloseHandle, RepaintHandle};
 use crate::port::{Renderer, UiPort, ViewerOptions};
 use crate::store::Store;
+use crate::video::VideoPainter;
 
 /// Why no window appeared.
 #[derive(Debug, Error)]
@@ -67,7 +68,8 @@ pub fn run(
             close.attach(context);
             let (fonts, port) = (SystemFonts::new(), Box::new(port));
             let app = ViewerApp::with_store(context, &options, store, fonts, port, handles);
-            Ok(Box::new(app))
+            let timed = software && creation.gl.is_some();
+            Ok(Box::new(app.painting_with(VideoPainter::new(creation, software)).timed(timed)))
         }),
     );
     result.map_err(|error| match error {

@@ -91,8 +91,11 @@ impl Sidebar<'_> {
         painter.rect_filled(thumbnail, 4, palette.card_hover);
         match self.wall.picture(ui.ctx(), self.port, camera) {
             Some(picture) => {
-                let light = if camera.state == TileState::Live { 255 } else { 90 };
-                picture::paint_covering(painter, thumbnail, picture, 4, light);
+                let light = match camera.state {
+                    TileState::Live | TileState::Paused => 255,
+                    _ => 90,
+                };
+                picture::paint_covering(painter, thumbnail, &picture, 4, light);
             }
             None => {
                 draw::icon(painter, thumbnail, icons::VIDEO_CAMERA_SLASH, 14.0, palette.text_faint)

@@ -97,6 +97,8 @@ impl Stage<'_> {
         if selected && self.reveal {
             ui.scroll_to_rect(rect, None);
         }
+        let shown = grid::contained(rect.size(), self.wall.aspect(camera.id)).y;
+        self.wall.laid_out(camera.id, shown * ui.pixels_per_point(), place == Place::Focus);
         let picture = match ui.is_rect_visible(rect) {
             true => self.wall.picture(ui.ctx(), self.port, &camera),
             false => None,

@@ -117,7 +117,7 @@ impl Tile<'_> {
         notice: Option<&Notice>,
     ) -> Option<TileAct> {
         let (painter, palette) = (ui.painter(), Palette::of(ui));
-        match self.picture {
+        match &self.picture {
             Some(picture) => picture::paint(painter, rect, picture, TILE_RADIUS, self.light()),
             None => {
                 painter.rect_filled(rect, TILE_RADIUS, palette.card);
@@ -151,7 +151,7 @@ impl Tile<'_> {
 
     fn light(&self) -> u8 {
         match self.camera.state {
-            TileState::Live => 255,
+            TileState::Live | TileState::Paused => 255,
             TileState::Stalled { .. } => LIGHT_STALLED,
             _ => LIGHT_LOST,
         }
@@ -224,6 +224,7 @@ impl Tile<'_> {
     fn badge(&self, ui: &Ui, rect: Rect) -> Option<Rect> {
         let words = match &self.camera.state {
             TileState::Live if self.place != Place::Strip => "LIVE".to_owned(),
+            TileState::Paused if self.place != Place::Strip => "PAUSED".to_owned(),
             TileState::Stalled { .. } => {
                 let since =
                     words::stalled_for(&self.camera.state, self.elapsed).unwrap_or_default();

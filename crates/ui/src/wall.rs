@@ -1,5 +1,5 @@
-//! What the window keeps of each camera from paint to paint: its place, its texture, how long it has
-//! been in its state, and whether it can be seen.
+//! What the window keeps of each camera from paint to paint: its place, its picture, how long it has
+//! been in its state, and what the node was told about how it is seen.
 
 use std::collections::BTreeMap;
 use std::mem::{Discriminant, discriminant};
@@ -7,30 +7,56 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eframe::egui::Context;
-use lanlens_model::{CameraId, CameraView, Command, Snapshot, TileState, limits};
+use lanlens_media::layers;
+use lanlens_model::{CameraId, CameraView, Command, Layer, Snapshot, TileState, limits};
 
 use crate::grid::ASPECT_DEFAULT;
 use crate::picture::Picture;
 use crate::port::UiPort;
-use crate::video::VideoTexture;
+use crate::video::{Video, VideoPainter};
+use crate::wish::{LayerWish, Need, Sight, Wish};
 use crate::words;
+
+/// What a camera's `high` is taken for while nothing is known, pixels.
+const HIGH_DEFAULT: (u32, u32) = (1280, 720);
 
 /// One camera's.
 struct Entry {
-    texture: Option<VideoTexture>,
+    video: Option<Video>,
     aspect: f32,
     state: Discriminant<TileState>,
     /// On egui's clock, seconds.
     since: f64,
+    /// Height of its `low`, pixels.
+    low_height: u32,
+    /// How it was laid out in this pass, where it has a tile.
+    need: Option<Need>,
+    layer: LayerWish,
     /// Painted somewhere in this pass.
     seen: bool,
-    /// What the node was told last. It decodes until told otherwise.
-    told_visible: bool,
+    sight: Sight,
+}
+
+impl Entry {
+    fn new(state: Discriminant<TileState>, now: f64) -> Self {
+        Self {
+            video: None,
+            aspect: ASPECT_DEFAULT,
+            state,
+            since: now,
+            low_height: layers::low_size(HIGH_DEFAULT.0, HIGH_DEFAULT.1).1,
+            need: None,
+            layer: LayerWish::default(),
+            seen: false,
+            sight: Sight::default(),
+        }
+    }
 }
 
 /// All cameras'.
 #[derive(Default)]
 pub(crate) struct Wall {
+    painter: VideoPainter,
     entries: BTreeMap<CameraId, Entry>,
     /// Of this pass, in the order of their tiles.
     cameras: Vec<Arc<CameraView>>,
@@ -38,6 +64,11 @@ pub(crate) struct Wall {
 }
 
 impl Wall {
+    /// Cameras that come from now on are painted like this.
+    pub(crate) fn paint_with(&mut self, painter: VideoPainter) {
+        self.painter = painter;
+    }
+
     /// A pass begins. `order` gains the cameras that are new; with `only_watched`, cameras that
     /// nobody asked for get no tile.
     pub(crate) fn begin(
@@ -63,23 +94,20 @@ impl Wall {
 
     fn note(&mut self, camera: &CameraView) {
         let (state, now) = (discriminant(&camera.state), self.now);
-        let entry = self.entries.entry(camera.id).or_insert_with(|| Entry {
-            texture: None,
-            aspect: ASPECT_DEFAULT,
-            state,
-            since: now,
-            seen: false,
-            told_visible: true,
-        });
-        entry.seen = false;
+        let entry = self.entries.entry(camera.id).or_insert_with(|| Entry::new(state, now));
+        (entry.seen, entry.need) = (false, None);
         if entry.state != state {
             (entry.state, entry.since) = (state, now);
         }
         if !shows_picture(&camera.state) {
-            entry.texture = None;
+            entry.video = None;
         }
         if let Some(stats) = camera.stats.as_ref().filter(|s| s.width > 0 && s.height > 0) {
             entry.aspect = stats.width as f32 / stats.height as f32;
+            entry.low_height = match stats.layer {
+                Layer::High => layers::low_size(stats.width, stats.height).1,
+                Layer::Low => stats.height,
+            };
         }
     }
 
@@ -100,8 +128,12 @@ impl Wall {
 
     /// Width over height of each tile's picture, in order.
     pub(crate) fn aspects(&self) -> Vec<f32> {
-        let aspect = |id| self.entries.get(id).map_or(ASPECT_DEFAULT, |entry| entry.aspect);
-        self.cameras.iter().map(|camera| aspect(&camera.id)).collect()
+        self.cameras.iter().map(|camera| self.aspect(camera.id)).collect()
+    }
+
+    /// Width over height of a camera's picture.
+    pub(crate) fn aspect(&self, id: CameraId) -> f32 {
+        self.entries.get(&id).map_or(ASPECT_DEFAULT, |entry| entry.aspect)
     }
 
     /// How long a camera has been in its state, as far as this window saw.
@@ -123,25 +155,40 @@ impl Wall {
             return None;
         }
         if let Some(frame) = port.slot(camera.id).and_then(|slot| slot.take()) {
-            match &mut entry.texture {
-                Some(texture) => texture.update(context, &frame),
-                none => *none = Some(VideoTexture::new(context, &camera.id.to_string(), &frame)),
-            }
+            entry.video.get_or_insert_with(|| self.painter.video()).show(context, frame);
         }
-        let picture = entry.texture.as_ref()?.picture();
+        let picture = entry.video.as_ref()?.picture()?;
         entry.aspect = picture.aspect;
         Some(picture)
     }
 
-    /// A pass ends: tells which cameras came into sight or left it. With `hidden` none is in sight.
-    pub(crate) fn tell_visible(&mut self, port: &dyn UiPort, hidden: bool) {
+    /// A camera's tile stands in this pass, in sight or not: its picture is `height` pixels tall.
+    /// `whole`: it has the stage.
+    pub(crate) fn laid_out(&mut self, id: CameraId, height: f32, whole: bool) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            let scaled = Need::Scaled(height / entry.low_height.max(1) as f32);
+            entry.need = Some(if whole { Need::Whole } else { scaled });
+        }
+    }
+
+    /// A pass ends: tells which cameras came into sight or left it, and which layer each needs now.
+    /// The time after which there may be more to tell.
+    pub(crate) fn tell(&mut self, port: &dyn UiPort) -> Option<Duration> {
+        let (now, mut later) = (self.now, None::<Duration>);
+        let mut wait = |time: Duration| later = Some(later.map_or(time, |other| other.min(time)));
         for (id, entry) in &mut self.entries {
-            let visible = entry.seen && !hidden;
-            if visible != entry.told_visible {
-                entry.told_visible = visible;
-                port.send(Command::SetVisible(*id, visible));
+            match entry.need.map_or(Wish::Keep, |need| entry.layer.update(need, now)) {
+                Wish::Tell(layer) => port.send(Command::SetLayer(*id, layer)),
+                Wish::Later(time) => wait(time),
+                Wish::Keep => {}
+            }
+            match entry.sight.update(entry.seen, now) {
+                Wish::Tell(visible) => port.send(Command::SetVisible(*id, visible)),
+                Wish::Later(time) => wait(time),
+                Wish::Keep => {}
             }
         }
+        later
     }
 
     /// When some tile's words read differently, if ever.
@@ -157,7 +204,11 @@ impl Wall {
 fn shows_picture(state: &TileState) -> bool {
     matches!(
         state,
-        TileState::Live | TileState::Stalled { .. } | TileState::Lost(_) | TileState::Connecting
+        TileState::Live
+            | TileState::Paused
+            | TileState::Stalled { .. }
+            | TileState::Lost(_)
+            | TileState::Connecting
     )
 }
 
@@ -267,20 +318,42 @@ mod tests {
         }
     }
 
+    /// One pass at `now` over a camera; what it tells, and after which time there may be more.
+    fn pass(wall: &mut Wall, now: f64, seen: bool, height: f32) -> (Vec<Command>, Option<f64>) {
+        let (port, snapshot) = (Told::default(), snapshot(&[(1, TileState::Live)]));
+        wall.begin(&snapshot, &mut Vec::new(), false, now);
+        if seen {
+            wall.picture(&Context::default(), &port, &snapshot.cameras[&id(1)]);
+            wall.laid_out(id(1), height, false);
+        }
+        let later = wall.tell(&port).map(|later| later.as_secs_f64());
+        (port.0.into_inner().unwrap(), later)
+    }
+
     #[test]
-    fn a_hidden_window_hides_every_camera_once_and_shows_them_again() {
-        let (mut wall, port, context) = (Wall::default(), Told::default(), Context::default());
-        let (snapshot, mut order) = (snapshot(&[(1, TileState::Live)]), Vec::new());
-        let mut pass = |hidden| {
-            wall.begin(&snapshot, &mut order, false, 0.0);
-            wall.picture(&context, &port, &snapshot.cameras[&id(1)]);
-            wall.tell_visible(&port, hidden);
-            std::mem::take(&mut *port.0.lock().unwrap())
-        };
-        assert_eq!(pass(false), []);
-        assert_eq!(pass(true), [Command::SetVisible(id(1), false)]);
-        assert_eq!(pass(true), []);
-        assert_eq!(pass(false), [Command::SetVisible(id(1), true)]);
+    fn a_hidden_window_hides_every_camera_after_a_second_and_shows_them_again_at_once() {
+        let mut wall = Wall::default();
+        assert_eq!(pass(&mut wall, 0.0, true, 720.0), (vec![], None));
+        assert_eq!(pass(&mut wall, 5.0, false, 0.0), (vec![], Some(1.0)));
+        assert_eq!(
+            pass(&mut wall, 6.0, false, 0.0),
+            (vec![Command::SetVisible(id(1), false)], None)
+        );
+        assert_eq!(pass(&mut wall, 7.0, false, 0.0), (vec![], None));
+        assert_eq!(
+            pass(&mut wall, 8.0, true, 720.0),
+            (vec![Command::SetVisible(id(1), true)], None)
+        );
+    }
+
+    #[test]
+    fn the_layer_is_wished_with_the_first_layout_before_any_picture() {
+        let mut wall = Wall::default();
+        assert_eq!(
+            pass(&mut wall, 0.0, true, 170.0),
+            (vec![Command::SetLayer(id(1), Layer::Low)], None)
+        );
+        assert_eq!(pass(&mut wall, 0.5, true, 500.0), (vec![], Some(0.5)));
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl Tone {
             | TileState::NeedsInvitation
             | TileState::Lost(_) => Tone::Warning,
             TileState::Denied | TileState::Removed => Tone::Error,
-            TileState::Idle | TileState::Offline => Tone::Quiet,
+            TileState::Idle | TileState::Paused | TileState::Offline => Tone::Quiet,
         }
     }
 }
@@ -59,6 +59,7 @@ pub(crate) fn state_label(state: &TileState) -> &'static str {
         TileState::Denied => "permission denied",
         TileState::Removed => "removed by an owner",
         TileState::Live => "live",
+        TileState::Paused => "paused",
         TileState::Stalled { .. } => "stalled",
         TileState::Lost(_) => "reconnecting",
         TileState::Offline => "offline",
@@ -160,10 +161,12 @@ pub(crate) fn latency(stats: &StreamStats) -> (Tone, String) {
 /// The second line of a camera in the list.
 pub(crate) fn list_line(camera: &CameraView, elapsed: Duration) -> String {
     match &camera.state {
-        TileState::Live | TileState::Idle => camera.addresses.first().map_or_else(
-            || state_label(&camera.state).to_owned(),
-            |address| address.ip().to_string(),
-        ),
+        TileState::Live | TileState::Paused | TileState::Idle => {
+            camera.addresses.first().map_or_else(
+                || state_label(&camera.state).to_owned(),
+                |address| address.ip().to_string(),
+            )
+        }
         TileState::Stalled { .. } => {
             format!("stalled {}", duration(stalled_for(&camera.state, elapsed).unwrap_or_default()))
         }
@@ -187,6 +190,7 @@ mod tests {
             fps: 29.7,
             frames_decoded: 0,
             frames_dropped: 0,
+            dropped_in: Default::default(),
             freezes: 0,
             frozen_ms: 0,
             keyframe_requests: 0,
@@ -196,6 +200,7 @@ mod tests {
             width: 1280,
             height: 720,
             latency_ms: p50.map(|p50| Percentiles { p50, p95: p50, p99: p50, n: 30 }),
+            capture_error_ms: None,
             latency_run_ms: None,
             rtt_ms: None,
         }
@@ -227,6 +232,7 @@ mod tests {
     fn words_that_never_change_ask_for_no_paint() {
         let still = [
             TileState::Live,
+            TileState::Paused,
             TileState::Idle,
             TileState::Waiting { code: None },
             TileState::RequestEnded(RequestEnd::Full),
@@ -245,6 +251,7 @@ mod tests {
     fn only_a_living_picture_is_green_or_called_live() {
         let states = [
             TileState::Idle,
+            TileState::Paused,
             TileState::Connecting,
             TileState::Waiting { code: None },
             TileState::RequestEnded(RequestEnd::Unanswered),

@@ -3,9 +3,11 @@
 mod common;
 
 use common::{World, frame, id, settle, view, window};
-use eframe::egui::{Event, Key, Modifiers, PointerButton};
+use eframe::egui::{
+    Event, Key, Modifiers, MouseWheelSource, MouseWheelUnit, PointerButton, TouchPhase, vec2,
+};
 use egui_kittest::kittest::{NodeT, Queryable};
-use lanlens_model::{Command, LostReason, RequestEnd, TileState};
+use lanlens_model::{Command, Layer, LostReason, RequestEnd, TileState};
 use lanlens_ui::ViewerOptions;
 
 /// The tile's label, not the list's.
@@ -176,6 +178,7 @@ fn a_camera_that_stalls_is_not_called_live_any_more() {
 fn every_state_has_its_own_words() {
     let states = [
         (TileState::Idle, "not watched"),
+        (TileState::Paused, "paused"),
         (TileState::Connecting, "connecting"),
         (TileState::Waiting { code: None }, "waiting for permission"),
         (TileState::RequestEnded(RequestEnd::Full), "too many ask"),
@@ -231,18 +234,121 @@ fn a_frame_is_taken_from_its_slot_once_and_only_while_its_tile_may_show_it() {
     assert!(world.slot_of(0).take().is_some(), "a denied tile shows nothing");
 }
 
+/// Lets a second and a bit pass.
+fn wait(window: &mut common::Window) {
+    window.run_steps(22);
+}
+
 #[test]
-fn cameras_out_of_sight_are_reported_hidden_and_visible_again() {
+fn cameras_out_of_sight_for_a_second_are_reported_hidden_and_at_once_visible_again() {
     let world = World::live(12);
     let mut window = window(&world, ViewerOptions::default());
+    wait(&mut window);
     assert_eq!(world.commands(), [], "all are in sight, as the node assumes");
     double_click(&mut window, &tile(0));
+    assert_eq!(world.commands(), [], "it may be a short look");
+    wait(&mut window);
     let hidden = world.commands();
     assert!(!hidden.is_empty() && hidden.len() < 12, "the strip shows some of them: {hidden:?}");
     assert!(hidden.contains(&Command::SetVisible(id(11), false)));
     window.key_press(Key::Escape);
+    window.run_steps(2);
+    let shown = world.commands();
+    assert!(shown.contains(&Command::SetVisible(id(11), true)));
+    assert_eq!(shown.len(), hidden.len());
+}
+
+/// A window in which only some of 20 cameras have room.
+fn scrolled(world: &World) -> common::Window {
+    let mut window =
+        common::window_of(world, ViewerOptions::default(), common::fonts(), vec2(400.0, 420.0));
+    window.event(Event::PointerMoved(window.get_by_label(&tile(0)).rect().center()));
+    wait(&mut window);
+    window
+}
+
+fn scroll(window: &mut common::Window, points: f32) {
+    window.event(Event::MouseWheel {
+        unit: MouseWheelUnit::Point,
+        delta: vec2(0.0, points),
+        phase: TouchPhase::Move,
+        source: MouseWheelSource::Wheel,
+        modifiers: Modifiers::NONE,
+    });
+    window.run_steps(8);
+}
+
+#[test]
+fn a_camera_that_is_scrolled_into_sight_is_asked_for_at_once_and_scrolling_past_stops_none() {
+    let world = World::live(20);
+    let mut window = scrolled(&world);
+    let hidden = world.commands();
+    assert!(hidden.contains(&Command::SetVisible(id(19), false)), "{hidden:?}");
+    assert!(!hidden.contains(&Command::SetVisible(id(0), false)), "{hidden:?}");
+    scroll(&mut window, -5000.0);
+    let shown = world.commands();
+    assert!(shown.contains(&Command::SetVisible(id(19), true)), "{shown:?}");
+    assert!(!shown.contains(&Command::SetVisible(id(0), false)), "gone for a moment: {shown:?}");
+    scroll(&mut window, 5000.0);
+    wait(&mut window);
+    let back = world.commands();
+    assert!(!back.contains(&Command::SetVisible(id(0), false)), "{back:?}");
+    assert!(back.contains(&Command::SetVisible(id(19), false)), "{back:?}");
+}
+
+#[test]
+fn small_tiles_ask_for_the_low_layer_before_the_first_picture_and_a_focused_one_for_high() {
+    let world = World::default();
+    let connecting = |n| view(n, &format!("camera {n}"), TileState::Connecting);
+    world.set((0..16).map(connecting).collect());
+    let mut window = window(&world, ViewerOptions::default());
+    let wished = world.commands();
+    assert_eq!(wished.len(), 16);
+    assert!((0..16).all(|n| wished.contains(&Command::SetLayer(id(n), Layer::Low))), "{wished:?}");
+    double_click(&mut window, "camera 3, connecting");
+    assert_eq!(world.commands(), [Command::SetLayer(id(3), Layer::High)]);
+    window.key_press(Key::Escape);
     settle(&mut window);
-    assert_eq!(world.commands().len(), hidden.len());
+    assert_eq!(world.commands(), [], "not to and fro within a second");
+    wait(&mut window);
+    assert!(world.commands().contains(&Command::SetLayer(id(3), Layer::Low)));
+}
+
+#[test]
+fn a_screen_with_more_pixels_asks_for_high_where_another_asks_for_low() {
+    for (scale, expected) in [(1.0, vec![Command::SetLayer(id(0), Layer::Low)]), (2.0, vec![])] {
+        let world = World::default();
+        world.set(vec![view(0, "camera 0", TileState::Connecting)]);
+        let size = vec2(330.0, 300.0);
+        let mut window =
+            common::window_scaled(&world, ViewerOptions::default(), common::fonts(), size, scale);
+        wait(&mut window);
+        assert_eq!(world.commands(), expected, "{scale} pixels a point");
+    }
+}
+
+#[test]
+fn a_paused_camera_keeps_its_picture_and_is_not_called_live_nor_at_fault() {
+    let world = World::live(2);
+    let mut window = window(&world, ViewerOptions::default());
+    world.slot_of(0).put(frame(200));
+    settle(&mut window);
+    let bright = |window: &mut common::Window| {
+        let paused = window.query_by_label("camera 0, paused").map(|tile| tile.rect());
+        let center = paused.unwrap_or_else(|| window.get_by_label(&tile(0)).rect()).center();
+        window.render().unwrap().get_pixel(center.x as u32, center.y as u32 - 20).0
+    };
+    let live = bright(&mut window);
+    let mut cameras =
+        vec![view(0, "camera 0", TileState::Paused), view(1, "camera 1", TileState::Live)];
+    cameras[0].stats = None;
+    world.set(cameras);
+    settle(&mut window);
+    window.get_by_label("camera 0, paused");
+    window.get_by_label("1 live");
+    assert!(window.query_by_label_contains("waiting").is_none());
+    assert_eq!(bright(&mut window), live);
+    assert!(common::idle(&window));
 }
 
 #[test]
@@ -263,10 +369,11 @@ fn the_list_can_be_closed_and_stays_closed_at_the_next_start() {
 
 #[test]
 fn nothing_is_painted_again_while_nothing_changes() {
-    let mut window = window(&World::live(4), ViewerOptions::default());
-    settle(&mut window);
-    let delay = window.output().viewport_output.values().map(|v| v.repaint_delay).min();
-    assert_eq!(delay, Some(std::time::Duration::MAX));
+    for world in [World::default(), World::live(4), World::live(40)] {
+        let mut window = window(&world, ViewerOptions::default());
+        wait(&mut window);
+        assert!(common::idle(&window), "{:?}", common::delay(&window));
+    }
 }
 
 #[test]

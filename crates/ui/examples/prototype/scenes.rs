@@ -87,6 +87,7 @@ fn camera(n: usize, (name, size, state, kbps, latency): Row) -> Camera {
         fps: 30.0,
         frames_decoded: 0,
         frames_dropped: 0,
+        dropped_in: Default::default(),
         freezes: 0,
         frozen_ms: 0,
         keyframe_requests: 0,
@@ -96,6 +97,7 @@ fn camera(n: usize, (name, size, state, kbps, latency): Row) -> Camera {
         width: size.0,
         height: size.1,
         latency_ms: Some(Percentiles { p50: latency, p95: latency, p99: latency, n: 30 }),
+        capture_error_ms: None,
         latency_run_ms: None,
         rtt_ms: Some(1.0),
     };

@@ -1,90 +1,64 @@
-//! Frames into textures.
-//!
-//! Each camera has one texture that lives as long as its size stays: a new frame overwrites it in
-//! place. Converts on the processor; a shader that takes the three planes would replace this file
-//! and nothing else.
+//! Frames into textures of egui's, converted by the processor: where there is no shader.
 
 use std::sync::Arc;
 
-use eframe::egui::{Color32, ColorImage, Context, TextureHandle, TextureOptions};
+use eframe::egui::{Color32, ColorImage, Context, TextureHandle, TextureId, TextureOptions};
 use lanlens_media::{VideoFrame, convert};
 
-use crate::picture::Picture;
-
-/// The picture of one camera, on the graphics side.
-pub(crate) struct VideoTexture {
+/// The picture of one stream; it lives as long as its size stays.
+pub(super) struct Texture {
     handle: TextureHandle,
     /// Reused from frame to frame: the renderer lets go of its reference once it has uploaded.
     image: Arc<ColorImage>,
-    /// Of the frame, pixels; the texture is smaller where the hardware can't hold it.
-    size: [u32; 2],
+    uploads: u64,
 }
 
-impl VideoTexture {
-    /// A texture that shows this frame.
-    pub(crate) fn new(context: &Context, name: &str, frame: &VideoFrame) -> Self {
-        let step = step(context, frame);
-        let mut image = blank(frame, step);
-        fill(frame, &mut image, step);
-        let image = Arc::new(image);
-        let handle = context.load_texture(name, Arc::clone(&image), TextureOptions::LINEAR);
-        Self { handle, image, size: [frame.width(), frame.height()] }
+/// Shows a frame. Only a change of size makes a new texture.
+pub(super) fn show(texture: &mut Option<Texture>, context: &Context, frame: &VideoFrame) {
+    let size = [frame.width() as usize, frame.height() as usize];
+    match texture {
+        Some(texture) if texture.image.size == size => texture.overwrite(frame),
+        other => {
+            let uploads = other.as_ref().map_or(0, Texture::uploads);
+            *other = Some(Texture::new(context, frame, uploads + 1));
+        }
+    }
+}
+
+impl Texture {
+    fn new(context: &Context, frame: &VideoFrame, uploads: u64) -> Self {
+        let image = Arc::new(converted(frame));
+        let handle = context.load_texture("video", Arc::clone(&image), TextureOptions::LINEAR);
+        Self { handle, image, uploads }
     }
 
-    /// Shows another frame. Only a change of size makes a new texture.
-    pub(crate) fn update(&mut self, context: &Context, frame: &VideoFrame) {
-        if self.size != [frame.width(), frame.height()] {
-            let name = self.handle.name();
-            *self = Self::new(context, &name, frame);
-            return;
+    fn overwrite(&mut self, frame: &VideoFrame) {
+        match Arc::get_mut(&mut self.image) {
+            Some(image) => convert_into(image, frame),
+            None => self.image = Arc::new(converted(frame)),
         }
-        let step = step(context, frame);
-        if Arc::get_mut(&mut self.image).is_none() {
-            self.image = Arc::new(blank(frame, step));
-        }
-        let Some(image) = Arc::get_mut(&mut self.image) else { return };
-        fill(frame, image, step);
         // Over the whole image, yet partial: `set` would make the renderer create a new texture.
         self.handle.set_partial([0, 0], Arc::clone(&self.image), TextureOptions::LINEAR);
+        self.uploads += 1;
     }
 
-    /// For painting, in this pass.
-    pub(crate) fn picture(&self) -> Picture {
-        let aspect = self.size[0] as f32 / self.size[1].max(1) as f32;
-        Picture { texture: self.handle.id(), aspect }
+    pub(super) fn id(&self) -> TextureId {
+        self.handle.id()
     }
-}
 
-/// Every how many pixels are shown: 1, unless the hardware's textures are smaller than the frame.
-fn step(context: &Context, frame: &VideoFrame) -> usize {
-    let side = context.input(|input| input.max_texture_side).max(1);
-    (frame.width().max(frame.height()) as usize).div_ceil(side).max(1)
-}
-
-fn blank(frame: &VideoFrame, step: usize) -> ColorImage {
-    let size =
-        [frame.width() as usize, frame.height() as usize].map(|side| side.div_ceil(step).max(1));
-    ColorImage::filled(size, Color32::BLACK)
-}
-
-fn fill(frame: &VideoFrame, image: &mut ColorImage, step: usize) {
-    if step == 1 {
-        rgba(frame, image);
-        return;
-    }
-    let mut whole = blank(frame, 1);
-    rgba(frame, &mut whole);
-    let [width, _] = image.size;
-    for (y, row) in image.pixels.chunks_exact_mut(width).enumerate() {
-        let source = &whole.pixels[y * step * whole.size[0]..];
-        for (x, pixel) in row.iter_mut().enumerate() {
-            *pixel = source[x * step];
-        }
+    pub(super) fn uploads(&self) -> u64 {
+        self.uploads
     }
 }
 
-/// A frame that can't be converted (it has no pixels) leaves the image as it is.
-fn rgba(frame: &VideoFrame, image: &mut ColorImage) {
+fn converted(frame: &VideoFrame) -> ColorImage {
+    let size = [frame.width() as usize, frame.height() as usize];
+    let mut image = ColorImage::filled(size, Color32::BLACK);
+    convert_into(&mut image, frame);
+    image
+}
+
+fn convert_into(image: &mut ColorImage, frame: &VideoFrame) {
     let stride = 4 * image.size[0];
     if let Err(error) = convert::i420_to_rgba(frame, image.as_raw_mut(), stride) {
         tracing::debug!("a frame was not shown: {error}");
@@ -108,23 +82,14 @@ mod tests {
 
     #[test]
     fn a_frame_of_the_same_size_keeps_the_texture() {
-        let context = Context::default();
-        let mut texture = VideoTexture::new(&context, "camera", &frame(64, 36, 16));
-        let id = texture.picture().texture;
-        texture.update(&context, &frame(64, 36, 235));
-        assert_eq!(texture.picture().texture, id);
-        assert_eq!(texture.image.pixels[0], Color32::WHITE);
-        texture.update(&context, &frame(32, 18, 235));
-        assert_ne!(texture.picture().texture, id);
-        assert_eq!(texture.size, [32, 18]);
-    }
-
-    #[test]
-    fn a_picture_larger_than_the_hardware_takes_is_thinned_out() {
-        let context = Context::default();
-        let side = context.input(|input| input.max_texture_side) as u32;
-        let texture = VideoTexture::new(&context, "camera", &frame(side + 2, 3, 235));
-        assert_eq!(texture.image.size, [(side as usize + 2).div_ceil(2), 2]);
-        assert_eq!(texture.image.pixels[0], Color32::WHITE);
+        let (context, mut shown) = (Context::default(), None);
+        show(&mut shown, &context, &frame(64, 36, 16));
+        let id = shown.as_ref().map(Texture::id);
+        show(&mut shown, &context, &frame(64, 36, 235));
+        assert_eq!(shown.as_ref().map(Texture::id), id);
+        assert_eq!(shown.as_ref().map(|texture| texture.image.pixels[0]), Some(Color32::WHITE));
+        show(&mut shown, &context, &frame(32, 18, 235));
+        assert_ne!(shown.as_ref().map(Texture::id), id);
+        assert_eq!(shown.map(|texture| (texture.image.size, texture.uploads)), Some(([32, 18], 3)));
     }
 }

@@ -5,14 +5,18 @@
 use std::sync::{Arc, Mutex};
 
 use eframe::egui::{self, Event, Modifiers, PointerButton, Pos2, Vec2};
+use eframe::egui_wgpu::RendererOptions;
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
+use egui_kittest::wgpu::{WgpuTestRenderer, create_render_state, default_wgpu_setup};
 use lanlens_media::{CaptureTime, FramePool, LatestSlot, VideoFrame};
 use lanlens_model::{
     CameraId, CameraView, Code, Command, DeviceId, DeviceView, Epoch, Layer, MediaKind, NodeId,
     Percentiles, RequestView, Snapshot, StreamStats, TileState,
 };
-use lanlens_ui::{CloseHandle, RepaintHandle, SystemFonts, UiPort, ViewerApp, ViewerOptions};
+use lanlens_ui::{
+    CloseHandle, RepaintHandle, SystemFonts, UiPort, VideoPainter, ViewerApp, ViewerOptions,
+};
 
 type Slot = Arc<LatestSlot<Arc<VideoFrame>>>;
 
@@ -72,6 +76,7 @@ fn stats() -> StreamStats {
         fps: 30.0,
         frames_decoded: 1,
         frames_dropped: 0,
+        dropped_in: Default::default(),
         freezes: 0,
         frozen_ms: 0,
         keyframe_requests: 0,
@@ -81,6 +86,7 @@ fn stats() -> StreamStats {
         width: 64,
         height: 36,
         latency_ms: Some(Percentiles { p50: 62.0, p95: 70.0, p99: 80.0, n: 30 }),
+        capture_error_ms: None,
         latency_run_ms: None,
         rtt_ms: None,
     }
@@ -163,13 +169,27 @@ pub(crate) fn window_of(
     fonts: SystemFonts,
     size: Vec2,
 ) -> Window {
+    window_scaled(world, options, fonts, size, 1.0)
+}
+
+/// A window on a screen of this many pixels a point.
+pub(crate) fn window_scaled(
+    world: &World,
+    options: ViewerOptions,
+    fonts: SystemFonts,
+    size: Vec2,
+    scale: f32,
+) -> Window {
     let (world, mut fonts) = (world.clone(), Some(fonts));
+    let state = create_render_state(default_wgpu_setup(), RendererOptions::PREDICTABLE);
+    let video = VideoPainter::webgpu(&state).unwrap();
     let show = move |ui: &mut egui::Ui, app: &mut Option<ViewerApp>| {
         // The fonts are there from the pass after the one that installs them.
         let Some(app) = app else {
             let handles = (RepaintHandle::new(), CloseHandle::new());
             let (port, fonts) = (Box::new(world.clone()), fonts.take().unwrap());
-            *app = Some(ViewerApp::new(ui.ctx(), &options, fonts, port, handles));
+            let made = ViewerApp::new(ui.ctx(), &options, fonts, port, handles);
+            *app = Some(made.painting_with(video.clone()));
             return;
         };
         // eframe clears the window to this colour.
@@ -177,8 +197,12 @@ pub(crate) fn window_of(
         ui.painter().rect_filled(ui.max_rect(), 0, background);
         app.show(ui);
     };
-    let mut window =
-        Harness::builder().with_size(size).with_step_dt(0.05).wgpu().build_ui_state(show, None);
+    let mut window = Harness::builder()
+        .with_size(size)
+        .with_pixels_per_point(scale)
+        .with_step_dt(0.05)
+        .renderer(WgpuTestRenderer::from_render_state(state))
+        .build_ui_state(show, None);
     settle(&mut window);
     window
 }
