@@ -24,10 +24,13 @@ impl Role {
 
 /// The kind of an encoded stream. Audio is not sent yet; every unit, track and counter already says
 /// which kind it is, so that it can join without a new shape.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum MediaKind {
     /// H.264 pictures.
+    #[default]
     Video,
     /// Reserved.
     Audio,

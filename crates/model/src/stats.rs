@@ -34,7 +34,7 @@ impl Percentiles {
 }
 
 /// One second of one received stream, with its totals.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct StreamStats {
     /// Video or audio.
     pub kind: MediaKind,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use lanlens_mesh::{LinkId, Mesh, SessionHandle};
-use lanlens_model::{CameraId, DeviceId, Event, NodeId};
+use lanlens_model::{CameraId, DeviceId, Event, Layer, NodeId};
 
 use crate::world::HostSpec;
 
@@ -27,6 +27,10 @@ pub(crate) struct Host {
     pub(crate) subscribers: BTreeMap<SessionHandle, CameraId>,
     /// Serving sessions and the subscriber each belongs to.
     pub(crate) publishers: BTreeMap<SessionHandle, (HostId, SessionHandle)>,
+    /// Serving sessions whose picture nobody sees.
+    pub(crate) hidden: BTreeSet<SessionHandle>,
+    /// What is sent in each serving session.
+    pub(crate) layers: BTreeMap<SessionHandle, Layer>,
     /// Cannot be reached, nor reach anyone.
     pub(crate) cut: bool,
     pub(crate) events: Vec<(Instant, Event)>,

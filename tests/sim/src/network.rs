@@ -7,7 +7,7 @@ use lanlens_mesh::{
     Action, Claim, DialFailure, DialId, LinkEnd, LinkId, LinkInput, Mesh, SessionHandle,
     SessionInput, TrustInput,
 };
-use lanlens_model::{DeviceId, Epoch, TrustChange, Waiting};
+use lanlens_model::{DeviceId, Epoch, Layer, TrustChange, Waiting};
 use lanlens_protocol::{ChannelBinding, DiscoveryEvent, Message, Txt};
 
 use crate::host::{Host, HostId};
@@ -44,9 +44,10 @@ impl World {
                 let offer = SessionInput::Description(format!("{id} {}", handle.0));
                 self.queue.push(LAN_LATENCY, id, life, Delivery::Session(handle, offer));
             }
-            Action::OpenPublisher { handle, offer, .. } => {
+            Action::OpenPublisher { handle, offer, layer, .. } => {
                 let (viewer, theirs) = parse_sdp(&offer);
                 self.hosts[id].publishers.insert(handle, (viewer, theirs));
+                self.send_layer(id, handle, layer);
                 let answer = SessionInput::Description(format!("{id} {}", handle.0));
                 self.queue.push(LAN_LATENCY, id, life, Delivery::Session(handle, answer));
             }
@@ -54,6 +55,15 @@ impl World {
             Action::CloseSession { handle } => {
                 self.hosts[id].subscribers.remove(&handle);
                 self.hosts[id].publishers.remove(&handle);
+                self.hosts[id].hidden.remove(&handle);
+                self.hosts[id].layers.remove(&handle);
+            }
+            Action::SetLayer { handle, layer } => self.send_layer(id, handle, layer),
+            Action::SetVisible { handle, visible: true } => {
+                self.hosts[id].hidden.remove(&handle);
+            }
+            Action::SetVisible { handle, visible: false } => {
+                self.hosts[id].hidden.insert(handle);
             }
             Action::Claim { device, name } => {
                 let trust = self.trust.entry(self.hosts[id].device).or_default();
@@ -79,11 +89,7 @@ impl World {
                 self.forget_process(id, LAN_LATENCY);
                 self.say_goodbye(id);
             }
-            Action::AddCandidate { .. }
-            | Action::SetLayer { .. }
-            | Action::SetVisible { .. }
-            | Action::KnowAddress(_)
-            | Action::Browse => {}
+            Action::AddCandidate { .. } | Action::KnowAddress(_) | Action::Browse => {}
         }
     }
 
@@ -180,6 +186,8 @@ impl World {
         self.close_links(id, noticed_after, noticed_after);
         self.hosts[id].subscribers.clear();
         self.hosts[id].publishers.clear();
+        self.hosts[id].hidden.clear();
+        self.hosts[id].layers.clear();
         self.hosts[id].last_picture.clear();
     }
 
@@ -197,18 +205,30 @@ impl World {
         self.queue.push(LAN_LATENCY * 6, camera, their_life, Delivery::Picture(theirs));
     }
 
+    /// A camera sends what it is asked for, and says so.
+    fn send_layer(&mut self, camera: HostId, handle: SessionHandle, layer: Layer) {
+        let life = self.hosts[camera].life;
+        self.hosts[camera].layers.insert(handle, layer);
+        let sent = SessionInput::Layer(layer);
+        self.queue.push(LAN_LATENCY, camera, life, Delivery::Session(handle, sent));
+    }
+
     pub(crate) fn on_picture(&mut self, camera: HostId, handle: SessionHandle) {
         let Some((viewer, theirs)) = self.hosts[camera].publishers.get(&handle).copied() else {
             return;
         };
         let life = self.hosts[camera].life;
         self.queue.push(PICTURE_INTERVAL, camera, life, Delivery::Picture(handle));
-        let through = !self.hosts[camera].cut && !self.hosts[viewer].cut;
+        let seen = !self.hosts[camera].hidden.contains(&handle);
+        let through = seen && !self.hosts[camera].cut && !self.hosts[viewer].cut;
         if let Some(id) = self.hosts[viewer].subscribers.get(&theirs).copied().filter(|_| through) {
             let now = self.queue.now;
             self.hosts[viewer].last_picture.insert(id, now);
             let viewer_life = self.hosts[viewer].life;
-            let frame = SessionInput::Frame { width: 640, height: 360 };
+            let frame = match self.hosts[camera].layers.get(&handle) {
+                Some(Layer::Low) => SessionInput::Frame { width: 320, height: 180 },
+                _ => SessionInput::Frame { width: 640, height: 360 },
+            };
             self.queue.push(Duration::ZERO, viewer, viewer_life, Delivery::Session(theirs, frame));
         }
     }

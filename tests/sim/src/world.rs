@@ -3,10 +3,10 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use lanlens_mesh::{Config, Mesh};
+use lanlens_mesh::{Config, Mesh, SessionHandle, SessionInput};
 use lanlens_model::{
     AccessMode, CameraId, Command, DeviceId, Epoch, Event, NodeId, Role, RunId, Selection,
-    Snapshot, TileState, TrustView,
+    Snapshot, StreamStats, TileState, TrustView,
 };
 use lanlens_protocol::{DiscoveryEvent, Secret};
 
@@ -97,6 +97,8 @@ impl World {
             links: Default::default(),
             subscribers: Default::default(),
             publishers: Default::default(),
+            hidden: Default::default(),
+            layers: Default::default(),
             cut: false,
             events: Vec::new(),
             dials: Vec::new(),
@@ -349,6 +351,20 @@ impl World {
     /// Sessions that send a host's pictures.
     pub fn publisher_count(&self, id: HostId) -> usize {
         self.hosts[id].publishers.len()
+    }
+
+    /// A viewer's session with a camera has figures of the last second, all zero.
+    pub fn report_stats(&mut self, viewer: HostId, camera: HostId) {
+        let (id, life) = (self.hosts[camera].camera, self.hosts[viewer].life);
+        let sessions = self.hosts[viewer].subscribers.iter();
+        let of_camera: Vec<SessionHandle> = sessions
+            .filter(|(_, camera)| Some(**camera) == id)
+            .map(|(handle, _)| *handle)
+            .collect();
+        for handle in of_camera {
+            let stats = SessionInput::Stats(StreamStats::default());
+            self.queue.push(Duration::ZERO, viewer, life, Delivery::Session(handle, stats));
+        }
     }
 
     /// Where a host listens.
