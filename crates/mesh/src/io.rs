@@ -1,7 +1,7 @@
 //! What goes into the mesh and what comes out, beside discovery events and commands.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lanlens_model::{
     CameraId, Code, DeviceId, Event, IceCandidate, Layer, StreamStats, TrustChange, TrustView,
@@ -109,6 +109,8 @@ pub enum SessionInput {
         width: u32,
         /// Pixels.
         height: u32,
+        /// When it was decoded; news of it may come a little later.
+        at: Instant,
     },
     /// The figures of the last second (watching only).
     Stats(StreamStats),

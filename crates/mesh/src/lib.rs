@@ -151,11 +151,22 @@ impl Mesh {
 
     /// Takes a fact about a media session.
     pub fn handle_session(&mut self, handle: SessionHandle, input: SessionInput, now: Instant) {
+        self.handle_sessions([(handle, input)], now);
+    }
+
+    /// Takes facts about media sessions, in the order in which they came.
+    pub fn handle_sessions(
+        &mut self,
+        inputs: impl IntoIterator<Item = (SessionHandle, SessionInput)>,
+        now: Instant,
+    ) {
         self.advance(now);
-        if self.watching.sessions.contains_key(&handle) {
-            self.on_watched(handle, input);
-        } else if self.serving.sessions.contains_key(&handle) {
-            self.on_served(handle, input);
+        for (handle, input) in inputs {
+            if self.watching.sessions.contains_key(&handle) {
+                self.on_watched(handle, input);
+            } else if self.serving.sessions.contains_key(&handle) {
+                self.on_served(handle, input);
+            }
         }
         self.settle();
     }

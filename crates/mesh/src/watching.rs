@@ -262,7 +262,9 @@ impl Mesh {
             }
             SessionInput::Failed { .. } => self.end_watch(handle, LostReason::MediaFailed),
             SessionInput::Refused { reason } => self.end_watch(handle, LostReason::Refused(reason)),
-            SessionInput::Frame { width, height } => self.on_picture(handle, width, height),
+            SessionInput::Frame { width, height, at } => {
+                self.on_picture(handle, (width, height), at);
+            }
             SessionInput::Stats(mut stats) => {
                 stats.freezes = session.pace.freezes();
                 stats.frozen_ms = millis(session.pace.frozen());
@@ -275,8 +277,8 @@ impl Mesh {
         }
     }
 
-    fn on_picture(&mut self, handle: SessionHandle, width: u32, height: u32) {
-        let now = self.now;
+    fn on_picture(&mut self, handle: SessionHandle, (width, height): (u32, u32), at: Instant) {
+        let now = at.min(self.now);
         let Some(session) = self.watching.sessions.get_mut(&handle) else { return };
         if !session.visible {
             // It was on its way.

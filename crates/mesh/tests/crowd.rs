@@ -243,7 +243,7 @@ fn a_name_belongs_to_the_camera_that_showed_a_picture_first() {
     assert_eq!(marked(&viewer), (true, true), "nobody knows which is which");
     let handle = *viewer.sessions.iter().find(|(_, camera)| **camera == first).unwrap().0;
     let connected = SessionInput::Connected { candidate_pair: String::new() };
-    let frame = SessionInput::Frame { width: 64, height: 36 };
+    let frame = SessionInput::Frame { width: 64, height: 36, at: viewer.now };
     for input in [connected, frame] {
         viewer.mesh.handle_session(handle, input, viewer.now);
     }

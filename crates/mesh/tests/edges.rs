@@ -245,7 +245,7 @@ impl Watched {
         let handle = opened.expect("the viewer watches");
         for input in [
             SessionInput::Connected { candidate_pair: String::new() },
-            SessionInput::Frame { width: 640, height: 360 },
+            SessionInput::Frame { width: 640, height: 360, at: now },
         ] {
             watched.mesh.handle_session(handle, input, now);
         }

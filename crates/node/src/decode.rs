@@ -1,7 +1,7 @@
 //! The decoder pool: about one thread a core, each camera's units in order on one of them.
 //!
 //! ```text
-//! subscriber ─▶ lane (bounded) ─▶ thread "decode-N" ─▶ screen ─▶ repaint, SessionInput::Frame
+//! subscriber ─▶ lane (bounded) ─▶ thread "decode-N" ─▶ screen ─▶ repaint, news of a picture
 //! ```
 //!
 //! Streams come from strangers: what waits is bounded in units and bytes ([`lanes`]), what decoders

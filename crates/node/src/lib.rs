@@ -26,6 +26,7 @@ mod input;
 mod links;
 mod meter;
 mod node;
+mod pictures;
 pub mod platform;
 mod refusals;
 mod screens;

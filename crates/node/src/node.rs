@@ -84,10 +84,19 @@ impl NodeLoop {
                     address: refusal.address.to_string(),
                     reason: refusal.reason,
                 }),
-                () = sleep_until(due) => self.mesh.handle_timeout(Instant::now()),
+                () = self.sessions.pictures.due() => self.on_pictures(),
+                () = sleep_until(due) => {
+                    // A stream whose pictures wait to be told of has not stalled.
+                    self.on_pictures();
+                    self.mesh.handle_timeout(Instant::now());
+                }
             }
         }
         self.stop().await;
+    }
+
+    fn on_pictures(&mut self) {
+        self.mesh.handle_sessions(self.sessions.pictures.take(), Instant::now());
     }
 
     fn on_input(&mut self, input: Input) {

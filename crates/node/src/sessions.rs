@@ -18,6 +18,7 @@ use crate::config::UnitTap;
 use crate::decode::{DecoderPool, Stream, StreamCallbacks};
 use crate::input::Input;
 use crate::meter::Received;
+use crate::pictures::Pictures;
 use crate::screens::{Clocks, Screen, Screens};
 use crate::studio::{Outlet, Studio};
 
@@ -46,6 +47,7 @@ pub(crate) struct Sessions {
     pub(crate) tasks: TaskTracker,
     pub(crate) cancel: CancellationToken,
     pub(crate) screens: Arc<Screens>,
+    pub(crate) pictures: Arc<Pictures>,
     pub(crate) clocks: Arc<Clocks>,
     pub(crate) pool: Arc<DecoderPool>,
     pub(crate) studio: Option<Studio>,
@@ -94,14 +96,10 @@ impl Sessions {
         screen: &Arc<Screen>,
         commands: &mpsc::Sender<SessionCommand>,
     ) -> Arc<Stream> {
-        let (inputs, refusals) = (self.inputs.clone(), self.inputs.clone());
+        let (pictures, refusals) = (Arc::clone(&self.pictures), self.inputs.clone());
         let commands = commands.clone();
         let callbacks = StreamCallbacks {
-            on_picture: Box::new(move |width, height| {
-                // With a full queue the next picture tells the same.
-                let input = SessionInput::Frame { width, height };
-                let _ = inputs.try_send(Input::Session(handle, input));
-            }),
+            on_picture: Box::new(move |width, height| pictures.add(handle, width, height)),
             on_keyframe_needed: Box::new(move || {
                 let _ = commands.try_send(SessionCommand::Keyframe);
             }),

@@ -122,6 +122,7 @@ pub async fn start(config: NodeConfig) -> Result<NodeHandle, StartError> {
         tasks: tasks.clone(),
         cancel: cancel.clone(),
         screens: Arc::clone(&screens),
+        pictures: Arc::default(),
         clocks: Arc::clone(&clocks),
         pool: Arc::new(pool),
         studio: studio.clone(),

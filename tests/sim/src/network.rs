@@ -226,8 +226,8 @@ impl World {
             self.hosts[viewer].last_picture.insert(id, now);
             let viewer_life = self.hosts[viewer].life;
             let frame = match self.hosts[camera].layers.get(&handle) {
-                Some(Layer::Low) => SessionInput::Frame { width: 320, height: 180 },
-                _ => SessionInput::Frame { width: 640, height: 360 },
+                Some(Layer::Low) => SessionInput::Frame { width: 320, height: 180, at: now },
+                _ => SessionInput::Frame { width: 640, height: 360, at: now },
             };
             self.queue.push(Duration::ZERO, viewer, viewer_life, Delivery::Session(theirs, frame));
         }

@@ -1,5 +1,7 @@
 //! Layers and visibility on virtual time.
 
+#![allow(clippy::unwrap_used, reason = "in a test an unwrap is an assertion")]
+
 use std::time::Duration;
 
 use lanlens_model::{Command, Event, Layer, StreamStats, TileState};
