@@ -100,9 +100,8 @@ pub async fn start(config: NodeConfig) -> Result<NodeHandle, StartError> {
     let (input_tx, inputs) = mpsc::channel(INPUT_QUEUE_MAX);
     let (command_tx, commands) = mpsc::channel::<Command>(COMMANDS_MAX);
     let (discovery_tx, discovery_rx) = mpsc::channel(INPUT_QUEUE_MAX);
-    let (accepted_tx, accepted) = mpsc::channel(ACCEPTED_MAX);
-    let (refused_tx, refused) = mpsc::channel(ACCEPTED_MAX);
-
+    let ((accepted_tx, accepted), (refused_tx, refused)) =
+        (mpsc::channel(ACCEPTED_MAX), mpsc::channel(ACCEPTED_MAX));
     let listener = Listener::bind(place.identity.clone(), listen_config(&config))?;
     let (port, known) = (listener.port(), listener.known_addresses());
     tasks.spawn(listener.run(cancel.clone(), accepted_tx, refused_tx));
@@ -151,9 +150,8 @@ pub async fn start(config: NodeConfig) -> Result<NodeHandle, StartError> {
     guard.disarm();
     tokio::spawn(async move {
         node.run(inlets).await;
-        drop(end);
         // The place is free for the next start only when everything is closed.
-        drop(held);
+        drop((end, held));
     });
     Ok(NodeHandle {
         ready,

@@ -9,8 +9,8 @@
 //!
 //! ```text
 //! any thread: frame decoded ─▶ RepaintHandle ─┐ (paced, once)
-//! input, expose ──────────────────────────────┴▶ ViewerApp::show ─▶ snapshot, slots ─▶ textures, tiles
-//!                                                     └─▶ Command (Refresh, Decide, …)
+//! input, expose ──────────────────────────────┴▶ ViewerApp::show ─▶ snapshot, slots ─▶ Video, tiles
+//!                                                     └─▶ Command (Refresh, SetLayer, SetVisible, …)
 //! ```
 
 mod app;

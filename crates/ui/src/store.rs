@@ -16,7 +16,7 @@ const FILE: &str = "ui.json";
 /// A larger file is damaged: 200 ids are 9 kB.
 const BYTES_MAX: u64 = 64 * 1024;
 /// Changes are written this long after the first one, so that a flapping camera costs few writes.
-const SETTLE: Duration = Duration::from_secs(5);
+const SETTLE: Duration = Duration::from_secs(2);
 /// Windows are not opened smaller or larger than this, points.
 const WINDOW_RANGE: std::ops::RangeInclusive<f32> = 320.0..=16_384.0;
 

@@ -333,7 +333,8 @@ mod tests {
     #[test]
     fn a_hidden_window_hides_every_camera_after_a_second_and_shows_them_again_at_once() {
         let mut wall = Wall::default();
-        assert_eq!(pass(&mut wall, 0.0, true, 720.0), (vec![], None));
+        let high = vec![Command::SetLayer(id(1), Layer::High)];
+        assert_eq!(pass(&mut wall, 0.0, true, 720.0), (high, None));
         assert_eq!(pass(&mut wall, 5.0, false, 0.0), (vec![], Some(1.0)));
         assert_eq!(
             pass(&mut wall, 6.0, false, 0.0),

@@ -198,6 +198,7 @@ fn everything_is_within_reach_in_a_small_window_and_with_text_at_200_percent() {
             let button = window.get_by_label_contains(label).rect();
             assert!(whole.contains_rect(button), "{zoom}: {label} at {button}");
         }
+        world.commands();
         window.get_by_label_contains("Deny A name that is").click();
         calm(&mut window);
         assert_eq!(world.commands().len(), 1);

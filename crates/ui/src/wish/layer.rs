@@ -27,8 +27,8 @@ pub(crate) enum Need {
 /// One camera's wish.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct LayerWish {
-    /// What a node assumes until it is told, at first.
-    told: Layer,
+    /// Nothing at first, so that the first layout tells.
+    told: Option<Layer>,
     /// On egui's clock, seconds.
     changed: Option<f64>,
 }
@@ -38,11 +38,11 @@ impl LayerWish {
     pub(crate) fn update(&mut self, need: Need, now: f64) -> Wish<Layer> {
         let fits = match (need, self.told) {
             (Need::Whole, _) => Layer::High,
-            (Need::Scaled(times), Layer::Low) if times > HIGH_FROM => Layer::High,
-            (Need::Scaled(times), Layer::High) if times < LOW_BELOW => Layer::Low,
-            (Need::Scaled(_), told) => told,
+            (Need::Scaled(times), Some(Layer::High)) if times >= LOW_BELOW => Layer::High,
+            (Need::Scaled(times), _) if times > HIGH_FROM => Layer::High,
+            (Need::Scaled(_), _) => Layer::Low,
         };
-        if fits == self.told {
+        if self.told == Some(fits) {
             return Wish::Keep;
         }
         let held = self.changed.and_then(|changed| rest(changed + HOLD, now));
@@ -50,7 +50,7 @@ impl LayerWish {
             // Somebody wants to look closely, and that now.
             Some(held) if need != Need::Whole => Wish::Later(held),
             _ => {
-                (self.told, self.changed) = (fits, Some(now));
+                (self.told, self.changed) = (Some(fits), Some(now));
                 Wish::Tell(fits)
             }
         }
@@ -68,19 +68,19 @@ mod tests {
     }
 
     #[test]
-    fn a_small_tile_never_starts_in_high() {
-        assert_eq!(scaled(&mut LayerWish::default(), 0.9, 0.0), Wish::Tell(Layer::Low));
-    }
-
-    #[test]
-    fn a_large_tile_starts_in_high_without_a_word() {
-        assert_eq!(scaled(&mut LayerWish::default(), 2.0, 0.0), Wish::Keep);
+    fn a_small_tile_never_starts_in_high_and_a_large_one_does() {
+        for (times, layer) in [(0.9, Layer::Low), (1.4, Layer::Low), (1.5, Layer::High)] {
+            let mut wish = LayerWish::default();
+            assert_eq!(scaled(&mut wish, times, 0.0), Wish::Tell(layer));
+            assert_eq!(scaled(&mut wish, times, 9.0), Wish::Keep);
+        }
     }
 
     #[test]
     fn between_the_bounds_a_tile_keeps_what_it_has() {
         let mut wish = LayerWish::default();
-        assert_eq!(scaled(&mut wish, 1.16, 0.0), Wish::Keep);
+        assert_eq!(scaled(&mut wish, 3.0, 0.0), Wish::Tell(Layer::High));
+        assert_eq!(scaled(&mut wish, 1.16, 5.0), Wish::Keep);
         assert_eq!(scaled(&mut wish, 1.14, 10.0), Wish::Tell(Layer::Low));
         assert_eq!(scaled(&mut wish, 1.39, 20.0), Wish::Keep);
         assert_eq!(scaled(&mut wish, 1.41, 30.0), Wish::Tell(Layer::High));
