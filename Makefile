@@ -4,12 +4,13 @@ CARGO ?= cargo
 # Where rustup puts cargo, for shells that were opened before it was installed.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help demo test figures fuzz lint fmt doc clean
+.PHONY: help demo test figures bench fuzz lint fmt doc clean
 
 help:
 	@echo 'make demo    two cameras and the viewer on this machine'
 	@echo 'make test    everything that a change must pass'
 	@echo 'make figures the end-to-end tests with their targets asserted: as root, on a quiet machine'
+	@echo 'make bench   how fast everything is, and Chromium beside it: as root, on a quiet machine'
 	@echo 'make fuzz    arbitrary input for everything that reads from the network, 10 minutes each'
 	@echo 'make lint    formatting and clippy'
 	@echo 'make fmt     format the code'
@@ -27,6 +28,10 @@ test:
 figures:
 	$(CARGO) build --release --locked
 	LANLENS_STRICT=1 $(CARGO) nextest run --release --locked -p lanlens-e2e --no-fail-fast --no-capture
+
+bench:
+	scripts/setup.sh --test
+	scripts/bench.sh
 
 fuzz:
 	scripts/fuzz.sh

@@ -29,6 +29,11 @@ test_packages=(
   qemu-system-x86 busybox-static cpio kmod xz-utils zstd
 )
 
+# Benches measure beside a browser. Ubuntu's package is none: it installs a snap.
+if grep -qx 'ID=debian' /etc/os-release 2>/dev/null; then
+  test_packages+=(chromium)
+fi
+
 is_installed() {
   dpkg-query -W -f='${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed
 }

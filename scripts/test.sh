@@ -53,9 +53,11 @@ can_make_networks() {
 cargo_test() {
   local status=0
   cargo test --release --locked --no-fail-fast --workspace --lib --bins --tests \
-    --exclude lanlens-e2e --exclude lanlens-testkit || status=$?
+    --exclude lanlens-e2e --exclude lanlens-testkit --exclude lanlens-bench || status=$?
   if [[ "$networks" == yes ]]; then
     cargo test --release --locked --no-fail-fast -p lanlens-testkit -p lanlens-e2e -- \
+      --test-threads=1 || status=$?
+    cargo test --release --locked --no-fail-fast -p lanlens-bench --lib --test rows -- \
       --test-threads=1 || status=$?
   fi
   return "$status"
@@ -64,7 +66,7 @@ cargo_test() {
 nextest() {
   local arguments=(--release --locked --workspace --no-fail-fast)
   if [[ "$networks" == no ]]; then
-    arguments+=(-E 'not (package(lanlens-e2e) + binary(lan))')
+    arguments+=(-E 'not (package(lanlens-e2e) + binary(lan) + binary(rows))')
   fi
   cargo nextest run "${arguments[@]}"
 }

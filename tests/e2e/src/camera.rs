@@ -16,6 +16,7 @@ pub struct CameraApp {
     host: Host,
     name: String,
     home: Option<Home>,
+    source: String,
     size: &'static str,
     args: Vec<String>,
     disk_kib: Option<u32>,
@@ -25,13 +26,21 @@ impl CameraApp {
     /// The test picture at 640×360 and 30 frames a second under this name, with a fresh home.
     pub fn new(host: &Host, name: &str) -> Self {
         let (host, name) = (host.clone(), name.to_owned());
-        Self { host, name, home: None, size: "640x360", args: Vec::new(), disk_kib: None }
+        let source = "pattern".to_owned();
+        Self { host, name, home: None, source, size: "640x360", args: Vec::new(), disk_kib: None }
     }
 
     /// With this home.
     #[must_use]
     pub fn home(mut self, home: &Home) -> Self {
         self.home = Some(home.clone());
+        self
+    }
+
+    /// With another source (`--source`).
+    #[must_use]
+    pub fn source(mut self, source: &str) -> Self {
+        source.clone_into(&mut self.source);
         self
     }
 
@@ -97,7 +106,7 @@ impl CameraApp {
             Some(kib) => self.host.launch_on_small_disk(program, home.path(), kib),
         };
         at_home(launch, home)
-            .args(["--headless", "--json", "--source", "pattern"])
+            .args(["--headless", "--json", "--source", &self.source])
             .args(["--size", self.size, "--name", &self.name])
             .args(&self.args)
             .title(&format!("camera “{}” on {}", self.name, self.host.name()))

@@ -22,8 +22,12 @@ pub struct WatchApp {
 impl WatchApp {
     /// Every camera of the network, measured on its picture, until it is stopped, with a fresh home.
     pub fn new(host: &Host) -> Self {
-        let args = ["--measure", "pattern"].map(str::to_owned);
-        Self { host: host.clone(), home: None, args: args.to_vec() }
+        Self::plain(host).args(&["--measure", "pattern"])
+    }
+
+    /// As [`WatchApp::new`], without reading the time burned into the picture.
+    pub fn plain(host: &Host) -> Self {
+        Self { host: host.clone(), home: None, args: Vec::new() }
     }
 
     /// With this home.

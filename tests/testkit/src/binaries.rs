@@ -21,9 +21,10 @@ pub fn bin(name: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// From `target/PROFILE/deps/test-123` to `target/release`.
+/// From `target/PROFILE/deps/test-123`, or `target/PROFILE/program`, to `target/release`.
 fn release_folder(test: &Path) -> Result<PathBuf> {
-    let profile = test.parent().and_then(Path::parent);
+    let folder = test.parent();
+    let profile = folder.filter(|folder| folder.ends_with("deps")).map_or(folder, Path::parent);
     let target = profile.and_then(Path::parent);
     Ok(target.context("this test is not in a cargo target folder")?.join("release"))
 }
@@ -35,8 +36,10 @@ mod tests {
     #[test]
     fn programs_are_looked_for_in_the_release_folder_whatever_the_tests_profile() {
         for profile in ["debug", "release"] {
-            let test = PathBuf::from(format!("/t/{profile}/deps/watch-0a1b"));
-            assert_eq!(release_folder(&test).unwrap(), PathBuf::from("/t/release"));
+            for test in ["deps/watch-0a1b", "lanlens-bench"] {
+                let test = PathBuf::from(format!("/t/{profile}/{test}"));
+                assert_eq!(release_folder(&test).unwrap(), PathBuf::from("/t/release"));
+            }
         }
     }
 

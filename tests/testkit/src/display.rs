@@ -52,6 +52,11 @@ impl Display {
         Ok(Self { name, connection, root, size: (width, height), runtime, _server: server })
     }
 
+    /// How X clients are told of it: `:N`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Makes a program open its windows here.
     #[must_use]
     pub fn show(&self, launch: Launch) -> Launch {

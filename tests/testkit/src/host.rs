@@ -21,11 +21,18 @@ pub struct Host {
     addresses: Addresses,
     /// The last byte of the host's addresses.
     number: u8,
+    /// Where it is plugged in at the switch.
+    port: String,
 }
 
 impl Host {
     pub(crate) fn new(name: &str, namespace: String, addresses: Addresses, number: u8) -> Self {
-        Self { name: name.to_owned(), namespace, addresses, number }
+        let port = format!("p{number}");
+        Self { name: name.to_owned(), namespace, addresses, number, port }
+    }
+
+    pub(crate) fn port(&self) -> &str {
+        &self.port
     }
 
     /// The name it was given.

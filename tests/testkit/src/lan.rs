@@ -87,19 +87,31 @@ impl Lan {
                 sysctl("net.ipv6.conf.default.accept_dad=0")?
             }
         };
-        let port = format!("p{number}");
+        let host = Host::new(name, namespace.clone(), self.addresses, number);
+        let port = host.port();
         let pair =
-            ["link", "add", &port, "type", "veth", "peer", "name", "eth0", "netns", &namespace];
+            ["link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", &namespace];
         ip_in(&self.switch, &pair)?;
-        ip_in(&self.switch, &["link", "set", &port, "master", "br0", "up"])?;
+        ip_in(&self.switch, &["link", "set", port, "master", "br0", "up"])?;
         ip_in(&namespace, &["link", "set", "lo", "up"])?;
-        let host = Host::new(name, namespace, self.addresses, number);
         host.link_up()?;
         Ok(host)
     }
 }
 
 impl Lan {
+    /// Makes the link towards a host this narrow, as poor Wi-Fi is (`tc-tbf(8)`); what waits longer
+    /// than 200 ms is dropped.
+    ///
+    /// # Errors
+    /// When `tc` fails.
+    pub fn narrow(&self, host: &Host, kbps: u32) -> Result<()> {
+        let rate = format!("{kbps}kbit");
+        let queue = ["root", "tbf", "rate", &rate, "burst", "5kb", "latency", "200ms"];
+        let device = ["tc", "qdisc", "replace", "dev", host.port()];
+        in_namespace(&self.switch, &[&device[..], &queue].concat()).map(drop)
+    }
+
     /// Captures, from now on, every frame that any two hosts exchange; each is seen several times,
     /// at the ports that it passes.
     ///
