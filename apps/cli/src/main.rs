@@ -79,6 +79,6 @@ mod tests {
             let error = Cli::try_parse_from(["lanlens", task]).unwrap_err();
             assert_eq!(error.exit_code(), 2, "{task}");
         }
-        assert!(Cli::try_parse_from(["lanlens", "watch", "--layer", "low"]).is_err());
+        assert!(Cli::try_parse_from(["lanlens", "watch", "--layer", "middle"]).is_err());
     }
 }

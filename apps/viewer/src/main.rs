@@ -17,7 +17,8 @@ Examples:
   lanlens-viewer --only Nursery --only Door  just these
 
 Keys: arrows select, Enter or double click enlarges, Esc goes back, F5 looks again, F11 fullscreen.
-LANLENS_RENDERER=glow or wgpu chooses how the window is painted.";
+LANLENS_RENDERER=glow or wgpu chooses how the window is painted, LANLENS_PICTURES=planes or rgba
+who converts the pictures: the shader or the processor.";
 
 /// Shows every camera of the local network. No server, no account, nothing to type.
 #[derive(Debug, Parser)]

@@ -1,3 +1,5 @@
+//! The camera with real threads and a real encoder: what starts, what ends, who gets which layer.
+
 use super::*;
 use lanlens_capture::{SourceSpec, Wish};
 use lanlens_model::AccessMode;
