@@ -44,6 +44,7 @@ mod feedback;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
+mod nack;
 mod offer;
 mod pacing;
 mod packetizer;

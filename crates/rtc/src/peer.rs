@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rtc::ice::mdns::MulticastDnsMode;
-use rtc::interceptor::{CongestionControlBuilder, NackGeneratorBuilder, NackResponderBuilder};
+use rtc::interceptor::{CongestionControlBuilder, NackResponderBuilder};
 use rtc::peer_connection::configuration::interceptor_registry::{
     Slot, configure_rtcp_reports, configure_twcc_receiver_only, configure_twcc_sender_only,
 };
@@ -29,6 +29,7 @@ use crate::config::RtcConfig;
 use crate::error::RtcError;
 use crate::estimate::Estimate;
 use crate::feedback::{self, Feedback};
+use crate::nack::NackOnGap;
 use crate::resend::{self, ResendLimit};
 use crate::runtime::MediaRuntime;
 use crate::{capture_time, stats::FeedbackCounters};
@@ -44,10 +45,6 @@ const FORMAT: &str = "level-asymmetry-allowed=1;packetization-mode=1;profile-lev
 /// Time between connectivity checks; the stack's own is 200 ms.
 const ICE_CHECK_INTERVAL: Duration = Duration::from_millis(20);
 const ICE_CHECKS_MAX: u16 = 50;
-/// Time between requests for the same lost packet.
-const NACK_INTERVAL: Duration = Duration::from_millis(20);
-/// Requests for one lost packet: past the assembler's shortest wait they serve longer round trips.
-const NACKS_PER_PACKET_MAX: u16 = 15;
 /// Packets remembered to ask for, to send again, and to tell replays from retransmissions. The
 /// stack's replay window of 64 would throw away what is sent again after an 80-packet keyframe.
 const PACKET_HISTORY: u16 = 1024;
@@ -194,14 +191,7 @@ pub(crate) fn interceptors(
         .with(Slot::CongestionControl, CongestionControlBuilder::new(estimate).build())
         .with(Slot::from(resend::SLOT), ResendLimit::new(counters.clone()))
         .with(Slot::NackResponder, NackResponderBuilder::new().with_size(PACKET_HISTORY).build())
-        .with(
-            Slot::NackGenerator,
-            NackGeneratorBuilder::new()
-                .with_size(PACKET_HISTORY)
-                .with_interval(NACK_INTERVAL)
-                .with_max_nacks_per_packet(NACKS_PER_PACKET_MAX)
-                .build(),
-        )
+        .with(Slot::NackGenerator, NackOnGap::new(PACKET_HISTORY))
         .with(Slot::from(feedback::SLOT), Feedback::new(counters)))
 }
 
