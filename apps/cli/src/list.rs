@@ -23,12 +23,17 @@ pub(crate) struct ListArgs {
     #[arg(long)]
     json: bool,
 
+    /// Look at every address of this network too, where multicast is blocked
+    #[arg(long)]
+    scan: bool,
+
     #[command(flatten)]
     common: CommonArgs,
 }
 
 pub(crate) async fn run(args: ListArgs) -> Result<u8> {
-    let config = args.common.apply(NodeConfig::viewer(args.common.home()?, Selection::None));
+    let viewer = NodeConfig::viewer(args.common.home()?, Selection::None);
+    let config = args.common.apply(NodeConfig { scan: args.scan, ..viewer });
     let node = start(config).await?;
     tokio::select! {
         () = tokio::time::sleep(args.duration) => {}

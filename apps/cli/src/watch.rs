@@ -61,6 +61,10 @@ pub(crate) struct WatchArgs {
     #[arg(long)]
     json: bool,
 
+    /// Look at every address of this network too, where multicast is blocked
+    #[arg(long)]
+    scan: bool,
+
     #[command(flatten)]
     common: CommonArgs,
 }
@@ -95,6 +99,7 @@ pub(crate) async fn run(args: WatchArgs, begin: Instant) -> Result<u8> {
             WantedLayer::Auto | WantedLayer::High => Layer::High,
             WantedLayer::Low => Layer::Low,
         },
+        scan: args.scan,
         decode: args.decode == YesNo::Yes,
         measure_pattern: args.measure == Some(Measure::Pattern),
         unit_tap: args.hashes.as_deref().map(hashes::write_to).transpose()?,

@@ -45,6 +45,9 @@ fn as_json(event: &Event, t_ms: u64) -> Option<(&'static str, Value)> {
         Event::Stalled { camera, since_ms } => {
             ("stalled", json!({ "camera": camera, "since_ms": since_ms }))
         }
+        Event::Cause { camera, cause } => {
+            ("cause", json!({ "camera": camera, "cause": cause.as_str(), "text": cause.text() }))
+        }
         Event::Lost { camera, reason } => {
             ("lost", json!({ "camera": camera, "reason": reason.text() }))
         }

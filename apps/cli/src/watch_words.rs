@@ -15,6 +15,7 @@ pub(crate) fn event(event: &Event, name: impl Fn(&CameraId) -> String) -> Option
         Event::Stalled { camera, since_ms } => {
             format!("{}: STALLED, no new picture for {since_ms} ms", name(camera))
         }
+        Event::Cause { camera, cause } => format!("{}: {}", name(camera), cause.text()),
         Event::Live { camera, since_ms: 0 } => format!("{}: live", name(camera)),
         Event::Live { camera, since_ms } => {
             format!("{}: live again after {since_ms} ms", name(camera))

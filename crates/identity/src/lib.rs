@@ -2,7 +2,8 @@
 //!
 //! Owns the [`Home`] folder and what lies in it: the device's key ([`Identity`], [`renew_key`]), the
 //! places of its running programs ([`take_slot`]), the number that they share ([`take_run`]), and
-//! the lists of who may watch ([`TrustStore`]). Several programs of one home may run at once, so
+//! the lists of who may watch ([`TrustStore`]), and where
+//! cameras were last reached ([`known_nodes`]). Several programs of one home may run at once, so
 //! every change is made under a lock and becomes visible by an atomic rename.
 //!
 //! Plain synchronous file access and TLS configuration: knows nothing of sockets, messages or
@@ -12,6 +13,7 @@
 //! HOME/            0700 where we made it
 //!   device.key     0600  PKCS #8 in PEM; DeviceId = hash of its public half
 //!   trust.json     0600  owners, watchers, denied, who waits, invitations
+//!   places.json    0600  where cameras were reached
 //!   run            0600  the number of the programs that run now
 //!   run.lock             held shared while a program runs
 //!   *.lock               the others: held for the moment of a change
@@ -23,6 +25,7 @@ mod decide;
 mod files;
 mod home;
 mod key;
+mod places;
 mod random;
 mod renew;
 mod run;
@@ -34,6 +37,7 @@ pub use clock::unix_s;
 pub use decide::{DecideError, Decided, FindError, Found, find_device, short_id_chars};
 pub use home::{Home, HomeError};
 pub use key::{Identity, IdentityError};
+pub use places::{PlacesError, known_nodes, remember_node};
 pub use random::{RandomError, random_bytes};
 pub use renew::{RenewError, renew_key};
 pub use run::{RunError, RunGuard, take_run};

@@ -8,7 +8,9 @@ use fastrand::Rng;
 /// The first interval after the immediate try.
 const FIRST: Duration = Duration::from_millis(250);
 /// The longest interval.
-const LONGEST: Duration = Duration::from_secs(8);
+pub(crate) const LONGEST: Duration = Duration::from_secs(8);
+/// The same where nothing says that anybody is there.
+pub(crate) const LONGEST_UNSEEN: Duration = Duration::from_secs(15);
 /// Signs of life reset the intervals, but tries never come closer than this.
 const CLOSEST: Duration = Duration::from_millis(250);
 
@@ -42,9 +44,9 @@ impl Backoff {
         self.due = now + LONGEST;
     }
 
-    /// Notes a failure: the interval doubles, ±25 %.
-    pub(crate) fn failed(&mut self, now: Instant, rng: &mut Rng) {
-        let interval = FIRST.saturating_mul(1 << self.failures.min(6)).min(LONGEST);
+    /// Notes a failure: the interval doubles up to `longest`, ±25 %.
+    pub(crate) fn failed(&mut self, now: Instant, rng: &mut Rng, longest: Duration) {
+        let interval = FIRST.saturating_mul(1 << self.failures.min(6)).min(longest);
         self.failures = self.failures.saturating_add(1);
         self.due = now + interval.mul_f64(0.75 + 0.5 * rng.f64());
     }
@@ -76,7 +78,7 @@ mod tests {
                 (Backoff::starting(start), Rng::with_seed(seed), start);
             for attempt in 0..12 {
                 backoff.tried(now);
-                backoff.failed(now, &mut rng);
+                backoff.failed(now, &mut rng, LONGEST);
                 let wait = backoff.due() - now;
                 assert!(wait <= LONGEST.mul_f64(1.25), "{wait:?}");
                 if attempt == 0 {

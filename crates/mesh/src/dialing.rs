@@ -19,6 +19,8 @@ pub(crate) struct Typed {
     pub(crate) node: Option<NodeId>,
     /// The program was told that nobody answers.
     pub(crate) complained: bool,
+    /// Found by a search: tried once.
+    pub(crate) once: bool,
 }
 
 impl Mesh {
@@ -29,6 +31,7 @@ impl Mesh {
             dialing: None,
             node: None,
             complained: false,
+            once: false,
         });
     }
 

@@ -5,13 +5,15 @@
 //! node's link, or a session that still brings pictures.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use lanlens_model::limits::{
-    ADDRESSES_PER_NODE_MAX, CAMERAS_MAX, NODES_MAX, OFFLINE_KEPT, PORT_MIN,
+    ADDRESSES_PER_NODE_MAX, CAMERAS_MAX, KNOWN_NODES_MAX, NODES_MAX, OFFLINE_KEPT, PORT_MIN,
 };
-use lanlens_model::{Access, CameraId, DeviceId, Epoch, Event, LostReason, NodeId, Role};
+use lanlens_model::{
+    Access, CameraId, Cause, DeviceId, Epoch, Event, KnownNode, LostReason, NodeId, Role,
+};
 use lanlens_protocol::Txt;
 
 use crate::backoff::Backoff;
@@ -20,7 +22,7 @@ use crate::io::{DialId, LinkId};
 use crate::owning::People;
 use crate::pace::Pace;
 use crate::requesting::Request;
-use crate::{ById, Mesh};
+use crate::{Action, ById, Config, Mesh};
 
 /// A camera waits this long (and up to as much again) before it dials a viewer, because the viewer
 /// dials at once: two links at the same time are only needed where a firewall stops the viewer's.
@@ -28,6 +30,9 @@ const CAMERA_DIALS_AFTER: Duration = Duration::from_millis(200);
 
 /// Echoes of announcements from before a goodbye are told from a new start for this long.
 const GOODBYE_REMEMBERED: Duration = Duration::from_secs(10);
+
+/// After our own network came back, cameras have this long to be heard again.
+const ANNOUNCED_AGAIN: Duration = Duration::from_secs(10);
 
 #[derive(Default)]
 pub(crate) struct Directory {
@@ -50,6 +55,11 @@ pub(crate) struct Node {
     pub(crate) epoch: Epoch,
     pub(crate) name: String,
     instances: BTreeMap<String, Instance>,
+    /// Where it is, says the camera that told of it.
+    pub(crate) told: Vec<SocketAddr>,
+    pub(crate) told_by: Option<NodeId>,
+    /// Where it was reached in an earlier life of this program.
+    pub(crate) remembered: Vec<SocketAddr>,
     /// The address at which it last proved itself.
     pub(crate) proven: Option<SocketAddr>,
     pub(crate) link: Option<LinkId>,
@@ -95,6 +105,10 @@ pub(crate) struct Camera {
     pub(crate) offline_since: Option<Instant>,
     pub(crate) ever_live: bool,
     pub(crate) lost: Option<LostReason>,
+    /// What its node says of its device.
+    pub(crate) trouble: Option<String>,
+    /// Why it has no pictures, as the program was told.
+    pub(crate) cause: Option<Cause>,
     pub(crate) last_picture: Option<Instant>,
     /// The rhythm of its pictures, between sessions.
     pub(crate) pace: Pace,
@@ -109,6 +123,9 @@ impl Node {
             epoch,
             name: String::new(),
             instances: BTreeMap::new(),
+            told: Vec::new(),
+            told_by: None,
+            remembered: Vec::new(),
             proven: None,
             link: None,
             dialing: None,
@@ -125,18 +142,25 @@ impl Node {
         }
     }
 
-    /// Every known address, at most [`ADDRESSES_PER_NODE_MAX`]: the proven one first, those where
-    /// somebody else answered last.
+    /// Every known address, at most [`ADDRESSES_PER_NODE_MAX`]: the proven one first, then announced,
+    /// told and remembered ones, those where somebody else answered last.
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
         let announced = self.instances.values().flat_map(|instance| instance.addresses.iter());
         let (wrong, good): (Vec<_>, Vec<_>) = announced.partition(|a| self.wrong.contains(a));
         let mut all: Vec<SocketAddr> = Vec::new();
-        for address in self.proven.iter().chain(good).chain(wrong) {
+        let hearsay = self.told.iter().chain(&self.remembered);
+        for address in self.proven.iter().chain(good).chain(hearsay).chain(wrong) {
             if !all.contains(address) && all.len() < ADDRESSES_PER_NODE_MAX {
                 all.push(*address);
             }
         }
         all
+    }
+
+    /// Where announcements say that it is, at most [`ADDRESSES_PER_NODE_MAX`].
+    pub(crate) fn announced(&self) -> Vec<SocketAddr> {
+        let announced = self.instances.values().flat_map(|instance| &instance.addresses);
+        announced.copied().take(ADDRESSES_PER_NODE_MAX).collect()
     }
 
     /// The node itself has said which start this is: what claims a later one was false, or comes
@@ -161,7 +185,15 @@ impl Node {
 
     /// Somewhere to dial.
     pub(crate) fn has_address(&self) -> bool {
-        self.proven.is_some() || !self.instances.is_empty()
+        self.proven.is_some()
+            || !self.instances.is_empty()
+            || !self.told.is_empty()
+            || !self.remembered.is_empty()
+    }
+
+    /// Nothing says that it is there today.
+    pub(crate) fn is_only_remembered(&self) -> bool {
+        self.link.is_none() && self.proven.is_none() && self.instances.is_empty()
     }
 
     /// It was started again since the link was made, says an announcement.
@@ -171,9 +203,26 @@ impl Node {
 }
 
 impl Directory {
+    /// What an earlier life of this program knew.
+    pub(crate) fn with_known(config: &Config, now: Instant) -> Self {
+        let mut directory = Self::default();
+        if config.role == Role::Viewer {
+            for known in config.known.iter().take(KNOWN_NODES_MAX) {
+                let mut node = Node::new(Role::Camera, Epoch::default(), now);
+                node.remembered.clone_from(&known.addresses);
+                directory.nodes.insert(known.node, node);
+            }
+            directory.nodes.remove(&config.node);
+        }
+        directory
+    }
+
     pub(crate) fn next_due(&self, now: Instant) -> Option<Instant> {
         let expiry = |camera: &Camera| camera.offline_since.map(|since| since + OFFLINE_KEPT);
-        self.cameras.values().filter_map(expiry).map(|due| due.max(now)).min()
+        let returns = |node: &Node| node.left.map(|(_, at)| at + GOODBYE_REMEMBERED);
+        let cameras = self.cameras.values().filter_map(expiry);
+        let nodes = self.nodes.values().filter(|node| !node.remembered.is_empty());
+        cameras.chain(nodes.filter_map(returns)).map(|due| due.max(now)).min()
     }
 
     pub(crate) fn retry_all_now(&mut self, now: Instant) {
@@ -215,8 +264,9 @@ impl Mesh {
         self.changed |= moved;
         self.directory.instances.insert(instance, txt.node);
         if let Some(node) = self.directory.nodes.get_mut(&txt.node) {
-            // A sign of life; the first dial of a camera keeps its head start for the viewer.
-            if node.role == Role::Camera && node.link.is_none() {
+            // A sign of life; a viewer that was not dialed in vain yet keeps its head start.
+            let dials_first = node.role == Role::Camera || node.backoff.has_failed();
+            if dials_first && node.link.is_none() {
                 node.backoff.hurry(self.now);
             }
         }
@@ -280,6 +330,8 @@ impl Mesh {
             offline_since: None,
             ever_live: false,
             lost: None,
+            trouble: None,
+            cause: None,
             last_picture: None,
             pace: Pace::default(),
             selected: false,
@@ -309,26 +361,59 @@ impl Mesh {
         let directory = &mut self.directory;
         let served: BTreeSet<NodeId> = self.serving.sessions.values().map(|s| s.node).collect();
         let used: BTreeSet<NodeId> = directory.cameras.values().map(|camera| camera.node).collect();
+        // Forgotten between its dial and its greeting, it would be dialed again without a pause.
+        let greeting = self.links.greeting();
         let (before, now) = (directory.nodes.len(), self.now);
+        for node in directory.nodes.values_mut().filter(|node| !node.remembered.is_empty()) {
+            // It may have come back without a word that we could hear.
+            node.left = node.left.filter(|(_, at)| now < *at + GOODBYE_REMEMBERED);
+        }
         directory.nodes.retain(|id, node| {
             node.link.is_some()
                 || node.left.is_some_and(|(_, at)| now < at + GOODBYE_REMEMBERED)
                 || node.dialing.is_some()
                 || !node.instances.is_empty()
+                || !node.remembered.is_empty()
+                || !node.told.is_empty()
                 || used.contains(id)
                 || served.contains(id)
+                || greeting.contains(id)
         });
         self.changed |= before != directory.nodes.len();
+    }
+
+    /// Writes down where a camera's node is, if that has changed since it was written last.
+    pub(crate) fn remember_place(&mut self, id: NodeId) {
+        let Some(node) = self.directory.nodes.get_mut(&id) else { return };
+        let mut addresses = node.addresses();
+        // Interfaces are numbered anew at every start of the system.
+        addresses.retain(|a| !matches!(a.ip(), IpAddr::V6(ip) if ip.is_unicast_link_local()));
+        addresses.retain(|address| !node.wrong.contains(address));
+        if addresses.is_empty() || addresses == node.remembered {
+            return;
+        }
+        node.remembered.clone_from(&addresses);
+        self.act(Action::RememberNode(KnownNode { node: id, addresses }));
     }
 
     fn list_new_nodes(&mut self) {
         let mut news = Vec::new();
         for (id, node) in &mut self.directory.nodes {
-            if !std::mem::replace(&mut node.listed, true) {
+            if !node.is_only_remembered() && !std::mem::replace(&mut node.listed, true) {
                 news.push(Event::Peer { node: *id, role: node.role, name: node.name.clone() });
             }
         }
         news.into_iter().for_each(|event| self.emit(event));
+    }
+
+    /// Announcements went with our own network: that says nothing about cameras, until they had time to
+    /// announce themselves again.
+    fn hears_nobody(&self) -> bool {
+        self.offline || self.back_at.is_some_and(|at| self.now < at + ANNOUNCED_AGAIN)
+    }
+
+    pub(crate) fn next_presence_due(&self) -> Option<Instant> {
+        self.back_at.map(|at| at + ANNOUNCED_AGAIN).filter(|due| *due > self.now)
     }
 
     fn is_present(&self, id: CameraId) -> bool {
@@ -338,7 +423,7 @@ impl Mesh {
         let vouched = self.directory.nodes.get(&camera.node).is_some_and(|node| {
             (node.link.is_some() && camera.told) || (node.left.is_none() && node.announces(id))
         });
-        vouched || watched
+        vouched || watched || (camera.listed && self.hears_nobody())
     }
 
     pub(crate) fn list_if_new(&mut self, id: CameraId) {

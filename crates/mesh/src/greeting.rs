@@ -76,6 +76,10 @@ impl Mesh {
             typed.node = Some(greeting.node);
             typed.complained = false;
             typed.backoff.succeeded();
+            if typed.once {
+                // Its node is known by name now.
+                self.directory.typed.remove(&address);
+            }
         }
         if target.is_none() {
             // First of all that is said here, and while we still hold the sessions it names.
@@ -139,9 +143,13 @@ impl Mesh {
         let watched = self.directory.cameras.values().any(shown);
         let serves = !self.config.cameras.is_empty();
         let listed = link.device == self.own_device() || self.config.trust.admits(link.device);
+        let node = link.node();
         if watched || (serves && listed) {
             let remote = link.remote;
             self.act(Action::KnowAddress(remote));
+        }
+        if let Some(node) = node.filter(|_| watched) {
+            self.remember_place(node);
         }
     }
 

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use lanlens_model::{
-    CameraId, Code, DeviceId, Event, IceCandidate, Layer, StreamStats, TrustChange, TrustView,
+    CameraId, Code, DeviceId, Event, IceCandidate, KnownNode, Layer, StreamStats, TrustChange,
+    TrustView,
 };
 use lanlens_protocol::{ChannelBinding, Message};
 
@@ -98,6 +99,8 @@ pub enum SessionInput {
         /// Why, in words.
         reason: String,
     },
+    /// Our own end of its path is gone: this machine has another address now.
+    PathLost,
     /// What the camera sends is not decoded here (watching only).
     Refused {
         /// Why, in words.
@@ -245,6 +248,10 @@ pub enum Action {
     /// Whoever is at this address matters here: it may watch our cameras, or we watch its own. Its
     /// connections go before those of strangers.
     KnowAddress(SocketAddr),
+    /// Write down where this node is, for the next start of this program.
+    RememberNode(KnownNode),
+    /// Knock at every address of our networks; report [`crate::ScanInput`].
+    Scan,
     /// Browse anew.
     Browse,
     /// Tell the program.

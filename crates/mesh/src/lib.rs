@@ -30,8 +30,11 @@ mod quota;
 mod requesting;
 mod resuming;
 mod room;
+mod scanning;
 mod serving;
 mod showing;
+mod telling;
+mod trouble;
 mod view;
 mod watching;
 
@@ -40,8 +43,8 @@ use std::time::Instant;
 
 use fastrand::Rng;
 use lanlens_model::{
-    Access, AccessMode, CameraId, Command, DeviceId, Epoch, Event, NodeId, Role, RunId, Selection,
-    Snapshot, TrustChange, TrustView,
+    Access, AccessMode, CameraId, Command, DeviceId, Epoch, Event, KnownNode, NodeId, Role, RunId,
+    ScanView, Selection, Snapshot, TrustChange, TrustView,
 };
 use lanlens_protocol::{DiscoveryEvent, Secret};
 
@@ -50,6 +53,7 @@ pub use io::{
     TrustInput,
 };
 pub use pace::Pace;
+pub use scanning::ScanInput;
 
 use asking::Asking;
 use copies::Copies;
@@ -57,6 +61,8 @@ use directory::Directory;
 use links::Links;
 use owning::Owning;
 use serving::Serving;
+use telling::Telling;
+use trouble::Troubles;
 use watching::Watching;
 
 /// Who this node is.
@@ -78,6 +84,8 @@ pub struct Config {
     pub access: AccessMode,
     /// The devices this home has made up its mind about.
     pub trust: TrustView,
+    /// Where cameras were reached before.
+    pub known: Vec<KnownNode>,
 }
 
 /// See the crate's documentation.
@@ -93,10 +101,19 @@ pub struct Mesh {
     asking: Asking,
     owning: Owning,
     copies: Copies,
+    telling: Telling,
+    /// The search that goes on, or the last one.
+    scan: Option<ScanView>,
+    /// Of our own cameras.
+    troubles: Troubles,
     /// When which device agreed on a code with us.
     drawn: VecDeque<(Instant, DeviceId)>,
     actions: VecDeque<Action>,
     changed: bool,
+    /// This machine has no address but its own.
+    offline: bool,
+    /// When it had one again.
+    back_at: Option<Instant>,
     stopped: bool,
 }
 
@@ -104,21 +121,27 @@ impl Mesh {
     /// A mesh that knows nobody yet. `seed` spreads retries and names sessions; `secret` makes the
     /// nonces of codes, so nobody may be able to guess it.
     pub fn new(config: Config, seed: u64, secret: Secret, now: Instant) -> Self {
+        let directory = Directory::with_known(&config, now);
         Self {
             config,
             rng: Rng::with_seed(seed),
             secret,
             now,
-            directory: Directory::default(),
+            directory,
             links: Links::default(),
             watching: Watching::default(),
             serving: Serving::default(),
             asking: Asking::default(),
             owning: Owning::default(),
             copies: Copies::default(),
+            telling: Telling::default(),
+            scan: None,
+            troubles: Troubles::default(),
             drawn: VecDeque::new(),
             actions: VecDeque::new(),
             changed: true,
+            offline: false,
+            back_at: None,
             stopped: false,
         }
     }
@@ -186,6 +209,7 @@ impl Mesh {
             Command::DismissNews => self.change_trust(TrustChange::DismissNews),
             Command::Join(invitation) => self.change_trust(TrustChange::Join(invitation)),
             Command::AddPeer(address) => self.on_add_peer(address),
+            Command::Scan => self.on_scan(),
             Command::Shutdown => self.on_shutdown(),
         }
         self.settle();
@@ -197,6 +221,38 @@ impl Mesh {
         match input {
             TrustInput::Changed(trust) => self.on_trust_changed(trust),
             TrustInput::ClaimDone(claim) => self.on_claim_done(claim),
+        }
+        self.settle();
+    }
+
+    /// Takes a fact about a search of the network.
+    pub fn handle_scan(&mut self, input: ScanInput, now: Instant) {
+        self.advance(now);
+        self.on_scanned(input);
+        self.settle();
+    }
+
+    /// Takes news of the device behind one of our cameras: what keeps it from giving pictures, in words,
+    /// or that it gives them again.
+    pub fn handle_source(&mut self, camera: CameraId, trouble: Option<String>, now: Instant) {
+        self.advance(now);
+        self.on_source(camera, trouble);
+        self.settle();
+    }
+
+    /// This machine has other addresses than before (`up`: any at all), or has slept. Whoever could
+    /// not be reached is tried at once.
+    pub fn handle_network(&mut self, up: bool, now: Instant) {
+        self.advance(now);
+        self.changed |= self.offline == up;
+        if up && self.offline {
+            self.back_at = Some(now);
+        }
+        self.offline = !up;
+        if up {
+            self.act(Action::Browse);
+            self.directory.retry_all_now(self.now);
+            self.watching.retry_all_now(self.now);
         }
         self.settle();
     }
@@ -219,11 +275,13 @@ impl Mesh {
         }
         let due = [
             self.directory.next_due(self.now),
+            self.next_presence_due(),
             self.links.next_due(),
             self.watching.next_due(),
             self.serving.next_due(),
             self.asking.next_due(),
             self.owning.next_due(),
+            self.telling.next_due(),
             self.next_request_due(),
             self.next_look_due(),
             self.next_dial_due(),
@@ -263,6 +321,9 @@ impl Mesh {
         self.watch_what_is_due();
         self.ask_for_leave();
         self.tell_owners();
+        self.tell_troubles();
+        self.tell_nodes();
+        self.tell_causes();
         self.remove_again();
     }
 

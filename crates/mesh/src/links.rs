@@ -1,14 +1,17 @@
 //! Links: who is at the other end, what was said, and what it is passed on to.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use lanlens_model::limits::{ADDRESSES_PER_NODE_MAX, DIALS_MAX, HANDSHAKE_TIMEOUT, SESSION_RESUME};
 use lanlens_model::{Access, DeviceId, Event, NodeId, RunId};
-use lanlens_protocol::{ChannelBinding, ErrorCode, Message};
+use lanlens_protocol::{ChannelBinding, ErrorCode, Message, ToldNode};
 
+use crate::backoff::{LONGEST, LONGEST_UNSEEN};
 use crate::io::{DialFailure, DialId, LinkEnd, LinkId};
 use crate::owning::People;
+use crate::trouble::Troubles;
 use crate::{Action, ById, Mesh};
 
 /// The link itself enforces [`HANDSHAKE_TIMEOUT`]; this is for a shell that forgot.
@@ -38,6 +41,10 @@ pub(crate) struct Link {
     pub(crate) told: Option<Access>,
     /// Who waits and watches, as an owner at the other side was told.
     pub(crate) told_people: Option<People>,
+    /// What the other side was told of our cameras' devices.
+    pub(crate) told_troubles: Troubles,
+    /// Where the other side was told that cameras are.
+    pub(crate) told_nodes: Vec<ToldNode>,
     pub(crate) channel: ChannelBinding,
     /// It has shown the right invitation.
     pub(crate) invited: bool,
@@ -68,6 +75,15 @@ impl Links {
         let dial = DialId(self.last_dial);
         self.dials.insert(dial, target);
         dial
+    }
+
+    /// The nodes that were dialed, have opened, and have not said who they are yet.
+    pub(crate) fn greeting(&self) -> BTreeSet<NodeId> {
+        let dialed = |link: &Link| match (&link.phase, link.target) {
+            (Phase::Greeting { .. }, Some(Target::Node(node))) => Some(node),
+            _ => None,
+        };
+        self.open.values().filter_map(dialed).collect()
     }
 
     /// How many more attempts may be under way.
@@ -103,6 +119,8 @@ impl Mesh {
             target,
             told,
             told_people: None,
+            told_troubles: Troubles::default(),
+            told_nodes: Vec::new(),
             channel,
             invited: false,
             run: None,
@@ -162,15 +180,27 @@ impl Mesh {
     }
 
     pub(crate) fn dial_was_in_vain(&mut self, target: Target) {
+        if let Target::Typed(address) = target
+            && self.directory.typed.get(&address).is_some_and(|typed| typed.once)
+        {
+            self.directory.typed.remove(&address);
+            return;
+        }
+        let mut longest = LONGEST;
         let backoff = match target {
-            Target::Node(id) => self.directory.nodes.get_mut(&id).map(|node| &mut node.backoff),
+            Target::Node(id) => self.directory.nodes.get_mut(&id).map(|node| {
+                if node.is_only_remembered() {
+                    longest = LONGEST_UNSEEN;
+                }
+                &mut node.backoff
+            }),
             Target::Typed(address) => {
                 self.directory.typed.get_mut(&address).map(|typed| &mut typed.backoff)
             }
             Target::OwnName => None,
         };
         if let Some(backoff) = backoff {
-            backoff.failed(self.now, &mut self.rng);
+            backoff.failed(self.now, &mut self.rng, longest);
         }
     }
 
@@ -204,6 +234,7 @@ impl Mesh {
         self.changed = true;
         for camera in self.directory.cameras.values_mut().filter(|camera| camera.node == id) {
             camera.told = false;
+            camera.trouble = None;
         }
         self.orphan_watched(id, now + SESSION_RESUME);
         self.orphan_served(id, now + SESSION_RESUME);
@@ -259,6 +290,8 @@ impl Mesh {
                 self.on_candidate(id, node, session, candidate);
             }
             Message::Layer { session, layer } => self.on_layer(node, session, layer),
+            Message::Nodes { nodes } => self.on_nodes(node, nodes),
+            Message::Source { camera, trouble } => self.on_source_told(node, camera, trouble),
             Message::Visible { session, visible } => self.on_visible(node, session, visible),
             Message::Bye { session: Some(session) } => self.on_session_bye(node, session),
             Message::Bye { session: None } => self.on_node_bye(id, node),

@@ -248,7 +248,7 @@ impl Mesh {
         requests
     }
 
-    fn role_of(&self, node: NodeId) -> Role {
+    pub(crate) fn role_of(&self, node: NodeId) -> Role {
         self.directory.nodes.get(&node).map_or(Role::Camera, |node| node.role)
     }
 }

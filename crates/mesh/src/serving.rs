@@ -188,6 +188,10 @@ impl Mesh {
                 self.send_to(node, message);
                 self.end_serve(handle);
             }
+            SessionInput::PathLost => {
+                self.send_to(node, Message::Bye { session: Some(wire) });
+                self.end_serve(handle);
+            }
             SessionInput::Layer(layer) => {
                 self.send_to(node, Message::Layer { session: wire, layer });
             }

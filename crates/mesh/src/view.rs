@@ -26,6 +26,7 @@ pub(crate) fn snapshot(mesh: &Mesh) -> Snapshot {
         cameras_over_limit: mesh.directory.cameras_over_limit,
         requests: mesh.requests(),
         news: mesh.config.trust.news.clone(),
+        scan: mesh.scan,
         warnings: warnings(mesh),
     }
 }
@@ -77,13 +78,17 @@ fn folded(name: &str) -> String {
 
 fn tile(mesh: &Mesh, id: CameraId, camera: &Camera, owner: Option<DeviceId>) -> CameraView {
     let node = mesh.directory.nodes.get(&camera.node);
+    let state = state(mesh, id, camera, node);
+    let waits = matches!(state, TileState::Stalled { .. } | TileState::Lost(_));
     CameraView {
         id,
         name: camera.name.clone(),
         node: camera.node,
         epoch: node.map(|node| node.epoch).unwrap_or_default(),
         addresses: node.map(Node::addresses).unwrap_or_default(),
-        state: state(mesh, id, camera, node),
+        state,
+        cause: camera.cause.clone(),
+        retry_at: mesh.retry_at(id, node).filter(|_| waits),
         access: node.and_then(|node| node.access),
         linked: node.is_some_and(|node| node.link.is_some()),
         same_name: owner != Some(id.device()),
@@ -92,7 +97,7 @@ fn tile(mesh: &Mesh, id: CameraId, camera: &Camera, owner: Option<DeviceId>) -> 
     }
 }
 
-fn state(mesh: &Mesh, id: CameraId, camera: &Camera, node: Option<&Node>) -> TileState {
+pub(crate) fn state(mesh: &Mesh, id: CameraId, camera: &Camera, node: Option<&Node>) -> TileState {
     if camera.offline_since.is_some() {
         return TileState::Offline;
     }

@@ -12,7 +12,7 @@ use lanlens_model::{
 };
 use lanlens_protocol::Message;
 
-use crate::backoff::Backoff;
+use crate::backoff::{Backoff, LONGEST};
 use crate::io::{SessionHandle, SessionInput};
 use crate::pace::Pace;
 use crate::quota::Quota;
@@ -56,6 +56,8 @@ pub(crate) struct WatchSession {
     pub(crate) sent: Option<Layer>,
     /// Somebody sees the picture, so there should be some.
     pub(crate) visible: bool,
+    /// Its camera's device gives none now, says its node.
+    pub(crate) waits_for_source: bool,
     pub(crate) phase: WatchPhase,
     /// Of all pictures of this camera; carried from session to session.
     pub(crate) pace: Pace,
@@ -89,19 +91,27 @@ impl WatchSession {
         !self.visible && matches!(self.phase, WatchPhase::Connected { .. })
     }
 
+    /// When it is given up for a new one, if no pictures come before.
+    pub(crate) fn retry_at(&self) -> Option<Instant> {
+        match self.phase {
+            WatchPhase::Connected { since } if self.visible && !self.waits_for_source => {
+                let last = self.pace.last().filter(|_| self.shown).unwrap_or(since);
+                Some(last.max(since) + PICTURE_TIMEOUT)
+            }
+            _ => None,
+        }
+    }
+
     /// When this session must be looked at again.
     fn due(&self) -> Option<Instant> {
         let deadline = match self.phase {
             WatchPhase::Offering { until } | WatchPhase::Connecting { until } => Some(until),
             // No pictures are asked for; its link tells when the camera is gone.
             WatchPhase::Connected { .. } if !self.visible => None,
-            WatchPhase::Connected { since } => {
-                let last = self.pace.last().filter(|_| self.shown).unwrap_or(since);
-                match self.pace.stalls_at() {
-                    Some(stalls_at) if self.has_pictures() => Some(stalls_at),
-                    _ => Some(last + PICTURE_TIMEOUT),
-                }
-            }
+            WatchPhase::Connected { .. } => match self.pace.stalls_at() {
+                Some(stalls_at) if self.has_pictures() => Some(stalls_at),
+                _ => self.retry_at(),
+            },
         };
         deadline.into_iter().chain(self.orphan_until).min()
     }
@@ -127,6 +137,11 @@ impl Watching {
 
     fn layer_of(&self, camera: CameraId) -> Layer {
         self.layers.get(&camera).copied().unwrap_or(self.layer_of_others)
+    }
+
+    /// When a session with a camera is tried again.
+    pub(crate) fn retry_of(&self, camera: CameraId) -> Option<Instant> {
+        self.retries.get(&camera).map(Backoff::due)
     }
 
     pub(crate) fn new_handle(&mut self) -> SessionHandle {
@@ -224,6 +239,7 @@ impl Mesh {
             layer,
             sent: None,
             visible: !self.watching.hidden.contains(&camera),
+            waits_for_source: self.has_trouble(camera),
             phase: WatchPhase::Offering { until: self.now + ANSWER_TIMEOUT },
             pace,
             shown: false,
@@ -236,6 +252,10 @@ impl Mesh {
         self.watching.retries.entry(camera).or_insert_with(|| Backoff::starting(now)).tried(now);
         self.changed = true;
         self.act(Action::OpenSubscriber { handle, camera, layer });
+    }
+
+    fn has_trouble(&self, camera: CameraId) -> bool {
+        self.directory.cameras.get(&camera).is_some_and(|camera| camera.trouble.is_some())
     }
 
     fn take_pace(&mut self, camera: CameraId) -> Pace {
@@ -261,6 +281,7 @@ impl Mesh {
                 self.emit(Event::Connected { camera, candidate_pair });
             }
             SessionInput::Failed { .. } => self.end_watch(handle, LostReason::MediaFailed),
+            SessionInput::PathLost => self.end_watch(handle, LostReason::NetworkChanged),
             SessionInput::Refused { reason } => self.end_watch(handle, LostReason::Refused(reason)),
             SessionInput::Frame { width, height, at } => {
                 self.on_picture(handle, (width, height), at);
@@ -286,6 +307,7 @@ impl Mesh {
         }
         let first_of_session = !std::mem::replace(&mut session.shown, true);
         let was_stalled = session.stalled.take().is_some();
+        session.waits_for_source = false;
         session.pace.on_picture(now);
         let id = session.camera;
         if let Some(retry) = self.watching.retries.get_mut(&id) {
@@ -295,9 +317,13 @@ impl Mesh {
         let last = camera.last_picture.replace(now);
         camera.first_picture.get_or_insert(now);
         camera.lost = None;
+        // Pictures say more than words.
+        camera.trouble = None;
+        let node = camera.node;
         if !std::mem::replace(&mut camera.ever_live, true) {
             let since_discovered_ms = millis(now - camera.discovered);
             self.emit(Event::FirstFrame { camera: id, width, height, since_discovered_ms });
+            self.remember_place(node);
         }
         if first_of_session || was_stalled {
             let since_ms = last.map_or(0, |last| millis(now - last));
@@ -336,10 +362,14 @@ impl Mesh {
         if session.stalled.is_none() {
             session.stalled = Some(since);
             let orphan = session.orphan_until.is_some();
+            let overdue = session.due().is_some_and(|due| due <= now);
             self.emit(Event::Stalled { camera, since_ms: millis(since) });
             if orphan {
                 // Neither link nor pictures: nothing is left to wait for.
                 self.end_watch(handle, LostReason::Unreachable);
+            } else if overdue {
+                // Noticed only now, after a sleep.
+                self.end_watch(handle, LostReason::MediaFailed);
             }
         } else {
             self.end_watch(handle, LostReason::MediaFailed);
@@ -352,9 +382,11 @@ impl Mesh {
         self.act(Action::CloseSession { handle });
         self.send_to(session.node, Message::Bye { session: Some(session.wire) });
         if let Some(retry) = self.watching.retries.get_mut(&session.camera) {
-            retry.failed(self.now, &mut self.rng);
+            retry.failed(self.now, &mut self.rng, LONGEST);
             // What ended for a known reason begins again at once.
-            if matches!(reason, LostReason::Restarted | LostReason::Unreachable) {
+            let known =
+                [LostReason::Restarted, LostReason::Unreachable, LostReason::NetworkChanged];
+            if known.contains(&reason) {
                 retry.hurry(self.now);
             }
         }

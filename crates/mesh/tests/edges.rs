@@ -222,6 +222,7 @@ impl Watched {
             cameras: Vec::new(),
             access: AccessMode::Ask,
             trust: TrustView::default(),
+            known: Vec::new(),
         };
         let mesh = Mesh::new(config, 1, Secret::new([1; 32]), now);
         let mut watched = Self { mesh, now, camera: CameraId::new(kitchen, "pattern") };

@@ -30,6 +30,7 @@ fn only_so_many_dials_are_under_way_and_the_next_begins_when_one_ends() {
         cameras: Vec::new(),
         access: AccessMode::Ask,
         trust: TrustView::default(),
+        known: Vec::new(),
     };
     let mut mesh = Mesh::new(config, 1, Secret::new([1; 32]), now);
     for n in 0..DIALS_MAX + 20 {

@@ -35,6 +35,7 @@ impl Watching {
             cameras: Vec::new(),
             access: AccessMode::Ask,
             trust: TrustView::default(),
+            known: Vec::new(),
         };
         let mut mesh = Mesh::new(config, 1, Secret::new([1; 32]), now);
         mesh.handle_command(Command::Watch(Selection::All), now);

@@ -59,6 +59,9 @@ pub enum Command {
     Join(Invitation),
     /// Dial an address typed by hand.
     AddPeer(SocketAddr),
+    /// Look for cameras at every address of this computer's networks. Takes a second or two; nothing
+    /// while another such search goes on.
+    Scan,
     /// Say goodbye to everyone and stop.
     Shutdown,
 }

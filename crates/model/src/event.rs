@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::{Access, CameraId, Code, DeviceId, NodeId, RequestEnd, Role, StreamStats};
+use crate::{Access, CameraId, Cause, Code, DeviceId, NodeId, RequestEnd, Role, StreamStats};
 
 /// Why a camera's session or the camera itself went away.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub enum LostReason {
     Refused(String),
     /// A new start of the same camera replaced it.
     Restarted,
+    /// This machine's address changed, and the old path with it.
+    NetworkChanged,
     /// Nothing announces it any more.
     Expired,
 }
@@ -30,6 +32,7 @@ impl LostReason {
             LostReason::MediaFailed => "the media connection failed".into(),
             LostReason::Refused(text) => text.clone(),
             LostReason::Restarted => "the camera was restarted".into(),
+            LostReason::NetworkChanged => "this computer's network changed".into(),
             LostReason::Expired => "the camera is no longer announced".into(),
         }
     }
@@ -105,6 +108,13 @@ pub enum Event {
         camera: CameraId,
         /// Milliseconds since the last picture.
         since_ms: u64,
+    },
+    /// Why there are no new pictures has become known, or has changed.
+    Cause {
+        /// Which camera.
+        camera: CameraId,
+        /// Why.
+        cause: Cause,
     },
     /// A session ended; the camera will be tried again.
     Lost {

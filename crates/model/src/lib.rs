@@ -7,6 +7,7 @@ mod camera;
 mod code;
 mod command;
 mod event;
+mod finding;
 mod id;
 mod invitation;
 pub mod limits;
@@ -21,11 +22,13 @@ pub use camera::{
 pub use code::Code;
 pub use command::{Command, Selection};
 pub use event::{Event, LostReason};
+pub use finding::{Check, CheckState, Finding};
 pub use id::{CameraId, DeviceId, Epoch, IdError, NodeId, RunId, SessionId};
 pub use invitation::Invitation;
-pub use net::{is_on_local_network, origin};
+pub use net::{KnownNode, is_on_local_network, origin};
 pub use snapshot::{
-    CameraView, DeviceView, LocalCamera, RequestView, Snapshot, TileState, WatcherView,
+    CameraView, Cause, DeviceView, LocalCamera, RequestView, ScanView, Snapshot, TileState,
+    WatcherView,
 };
 pub use stats::{CameraStats, DroppedIn, LayerStats, Percentiles, StreamStats};
 pub use trust::{ClaimNews, Removal, TrustChange, TrustView, Waiting};

@@ -68,6 +68,10 @@ pub const INSTANCES_PER_ADDRESS_MAX: usize = 64;
 pub const PORT_MIN: u16 = 1024;
 /// Addresses kept of one node.
 pub const ADDRESSES_PER_NODE_MAX: usize = 16;
+/// Nodes whose addresses are remembered from start to start.
+pub const KNOWN_NODES_MAX: usize = 64;
+/// Nodes that one camera may tell of.
+pub const TOLD_NODES_MAX: usize = 32;
 /// Dial attempts under way at once.
 pub const DIALS_MAX: usize = 24;
 /// Links of one device: its programs that run at the same time.

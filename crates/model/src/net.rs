@@ -1,6 +1,17 @@
-//! Which addresses belong to the local network.
+//! Which addresses belong to the local network, and where nodes were.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use crate::NodeId;
+
+/// Where a node was reached in an earlier life of this program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownNode {
+    /// Which; it must prove to be.
+    pub node: NodeId,
+    /// Where it listened, the best first.
+    pub addresses: Vec<SocketAddr>,
+}
 
 /// Whether `address` may be sent to or accepted from, given this machine's own addresses: private
 /// (RFC 1918), link-local (RFC 3927, RFC 4291), unique local (RFC 4193), loopback if we use it

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::{
     Access, CameraId, ClaimNews, Code, DeviceId, Epoch, LostReason, NodeId, RequestEnd, StreamStats,
@@ -44,6 +45,41 @@ pub enum TileState {
     Offline,
 }
 
+/// Why pictures that are wanted do not come, as far as it can be known here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cause {
+    /// This computer has no network.
+    NoNetwork,
+    /// The camera's node does not answer.
+    Unreachable,
+    /// The camera's device gives no pictures; why, in its node's words.
+    Source(String),
+    /// The camera's node answers, but no picture arrives.
+    NoPictures,
+}
+
+impl Cause {
+    /// The word used in JSON output.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Cause::NoNetwork => "no_network",
+            Cause::Unreachable => "unreachable",
+            Cause::Source(_) => "source",
+            Cause::NoPictures => "no_pictures",
+        }
+    }
+
+    /// One short sentence for people.
+    pub fn text(&self) -> &str {
+        match self {
+            Cause::NoNetwork => "this computer has no network",
+            Cause::Unreachable => "the camera does not answer",
+            Cause::Source(text) => text,
+            Cause::NoPictures => "the camera answers, but its pictures do not arrive",
+        }
+    }
+}
+
 /// One camera of the network, as seen from here.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CameraView {
@@ -59,6 +95,11 @@ pub struct CameraView {
     pub addresses: Vec<SocketAddr>,
     /// What the tile says.
     pub state: TileState,
+    /// Why there are no new pictures, while they are wanted and do not come.
+    pub cause: Option<Cause>,
+    /// When something is tried next, while the picture is stalled or lost. `None` while that is under
+    /// way already, or waits for somebody else.
+    pub retry_at: Option<Instant>,
     /// What this device may do, as far as told.
     pub access: Option<Access>,
     /// The link to its node stands.
@@ -113,6 +154,19 @@ pub struct LocalCamera {
     pub watchers: Vec<WatcherView>,
 }
 
+/// A search for cameras at every address of this computer's networks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ScanView {
+    /// Addresses that were tried so far.
+    pub done: usize,
+    /// Addresses in all; 0 until that is known.
+    pub total: usize,
+    /// Addresses where something listens that may be a camera.
+    pub open: usize,
+    /// It has ended.
+    pub over: bool,
+}
+
 /// Everything a window needs, as of one moment.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Snapshot {
@@ -128,6 +182,8 @@ pub struct Snapshot {
     pub requests: Vec<RequestView>,
     /// Who has claimed this home's cameras, until somebody says that they know.
     pub news: Option<ClaimNews>,
+    /// The search that goes on, or the last one.
+    pub scan: Option<ScanView>,
     /// What is wrong and stays wrong until a person acts: what, and what to do.
     pub warnings: Vec<String>,
 }

@@ -33,6 +33,8 @@ pub struct NodeConfig {
     pub listen: Option<SocketAddr>,
     /// Peers added by hand, where multicast is blocked.
     pub peers: Vec<SocketAddr>,
+    /// Look for cameras at every address of this machine's networks, once, at the start.
+    pub scan: bool,
     /// Whether received pictures are decoded, or only counted.
     pub decode: bool,
     /// Read the latency from the time burned into test pictures.
@@ -69,6 +71,7 @@ impl NodeConfig {
             interfaces: Vec::new(),
             listen: None,
             peers: Vec::new(),
+            scan: false,
             decode: true,
             measure_pattern: false,
             repaint: None,

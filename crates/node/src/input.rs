@@ -1,7 +1,12 @@
 //! What the tasks of a node tell its loop.
 
-use lanlens_mesh::{DialId, LinkInput, SessionHandle, SessionInput, TrustInput};
+use std::net::IpAddr;
+
+use lanlens_mesh::{DialId, LinkInput, ScanInput, SessionHandle, SessionInput, TrustInput};
+use lanlens_model::CameraId;
 use lanlens_signaling::Link;
+
+use crate::network::NetworkNews;
 
 /// A fact from one of the node's own tasks.
 pub(crate) enum Input {
@@ -9,7 +14,15 @@ pub(crate) enum Input {
     /// A dial attempt has succeeded.
     Dialed(DialId, Link),
     Session(SessionHandle, SessionInput),
+    /// Our end of a session's path.
+    Path(SessionHandle, IpAddr),
+    /// This machine's addresses have changed.
+    Network(NetworkNews),
     Trust(Box<TrustInput>),
+    /// What keeps our camera from giving pictures, or that it gives them again.
+    Source(CameraId, Option<String>),
+    /// News of a search for cameras.
+    Scan(ScanInput),
     /// Something a person should know.
     Trouble(String),
 }

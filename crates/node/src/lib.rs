@@ -21,14 +21,17 @@
 
 mod config;
 mod decode;
+mod errands;
 mod handle;
 mod input;
 mod links;
 mod meter;
+mod network;
 mod node;
 mod pictures;
 pub mod platform;
 mod refusals;
+mod scan;
 mod screens;
 mod sessions;
 mod start;

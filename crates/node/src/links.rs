@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::input::Input;
+use crate::network::NetworkNews;
 use crate::screens::{Clock, Clocks};
 
 /// Over all addresses of a peer.
@@ -36,6 +37,7 @@ pub(crate) struct Links {
 }
 
 struct Open {
+    local: IpAddr,
     outgoing: mpsc::Sender<Message>,
     cancel: CancellationToken,
 }
@@ -87,7 +89,8 @@ impl Links {
         let id = LinkId(self.last);
         let (outgoing, queue) = mpsc::channel(LINK_QUEUE_MAX);
         let cancel = self.cancel.child_token();
-        self.open.insert(id, Open { outgoing, cancel: cancel.clone() });
+        let local = link.local.ip().to_canonical();
+        self.open.insert(id, Open { local, outgoing, cancel: cancel.clone() });
         let (events, received) = mpsc::channel(LINK_EVENTS_MAX);
         let (inputs, clocks, device) = (self.inputs.clone(), Arc::clone(&self.clocks), link.device);
         self.tasks.spawn(async move {
@@ -106,6 +109,13 @@ impl Links {
             tracing::warn!("a peer does not read what it is sent; closing its link");
             open.cancel.cancel();
         }
+    }
+
+    /// Ends the links that the news ends: nothing would tell them, and their pings would go on for
+    /// seconds. Gives their names.
+    pub(crate) fn end_lost(&mut self, news: &NetworkNews) -> Vec<LinkId> {
+        let ended = self.open.extract_if(|_, open| news.slept || news.ends(open.local));
+        ended.inspect(|(_, open)| open.cancel.cancel()).map(|(id, _)| id).collect()
     }
 
     /// Sends what is queued, then ends the link.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lanlens_discovery::Discovery;
-use lanlens_mesh::{Action, DialId, LinkId, LinkInput, Mesh};
+use lanlens_mesh::{Action, DialId, LinkEnd, LinkId, LinkInput, Mesh, SessionInput};
 use lanlens_model::{Command, Event, Snapshot};
 use lanlens_protocol::{DiscoveryEvent, ErrorCode, Message};
 use lanlens_rtc::check_offer;
@@ -13,8 +13,10 @@ use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::errands::Errands;
 use crate::input::Input;
 use crate::links::{Links, may_dial_in};
+use crate::network::NetworkNews;
 use crate::refusals::Refusals;
 use crate::screens::Screens;
 use crate::sessions::{SessionCommand, Sessions};
@@ -52,6 +54,7 @@ pub(crate) struct NodeLoop {
     pub(crate) links: Links,
     pub(crate) sessions: Sessions,
     pub(crate) discovery: Discovery,
+    pub(crate) errands: Errands,
     pub(crate) trust: TrustKeeper,
     /// Whose connections are taken in first when many knock.
     pub(crate) known: KnownAddresses,
@@ -113,9 +116,33 @@ impl NodeLoop {
             }
             Input::Dialed(dial, link) => self.on_link(link, Some(dial)),
             Input::Session(handle, input) => self.mesh.handle_session(handle, input, now),
+            Input::Path(handle, local) => self.sessions.on_path(handle, local),
+            Input::Network(news) => self.on_network(&news, now),
             Input::Trust(input) => self.mesh.handle_trust(*input, now),
+            Input::Source(camera, trouble) => {
+                if let Some(message) = trouble.clone() {
+                    self.emit(Event::Error { message });
+                }
+                self.mesh.handle_source(camera, trouble, now);
+            }
+            Input::Scan(input) => self.mesh.handle_scan(input, now),
             Input::Trouble(message) => self.emit(Event::Error { message }),
         }
+    }
+
+    /// What stood at an address that is gone is gone, though nothing says so. Without any address it may
+    /// all come back as it was: a roaming phone, a cable that was moved.
+    fn on_network(&mut self, news: &NetworkNews, now: Instant) {
+        tracing::info!(addresses = ?news.addresses, slept = news.slept, "the network changed");
+        let up = !news.addresses.is_empty();
+        for link in self.links.end_lost(news) {
+            let end = LinkEnd::Lost("this computer's address changed".to_owned());
+            self.mesh.handle_link(LinkInput::Closed { link, end }, now);
+        }
+        for handle in self.sessions.lost(news) {
+            self.mesh.handle_session(handle, SessionInput::PathLost, now);
+        }
+        self.mesh.handle_network(up, now);
     }
 
     fn on_accepted(&mut self, link: Link) {
@@ -167,6 +194,8 @@ impl NodeLoop {
             Action::Wait { device, name, code, left } => self.trust.wait(device, name, code, left),
             Action::StopWaiting { device } => self.trust.stop_waiting(device),
             Action::KnowAddress(address) => self.known.note(address.ip()),
+            Action::RememberNode(known) => self.errands.remember(known),
+            Action::Scan => self.errands.scan(),
             Action::Browse => {
                 if let Err(error) = self.discovery.refresh() {
                     self.emit(Event::Error { message: error.to_string() });

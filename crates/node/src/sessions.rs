@@ -1,6 +1,7 @@
 //! Media sessions as tasks: one for every viewer of our camera, one for every camera we watch.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,7 @@ use crate::config::UnitTap;
 use crate::decode::{DecoderPool, Stream, StreamCallbacks};
 use crate::input::Input;
 use crate::meter::Received;
+use crate::network::NetworkNews;
 use crate::pictures::Pictures;
 use crate::screens::{Clocks, Screen, Screens};
 use crate::studio::{Outlet, Studio};
@@ -56,6 +58,8 @@ pub(crate) struct Sessions {
 }
 
 pub(crate) struct Open {
+    /// Our end of its path, once there is one.
+    local: Option<IpAddr>,
     commands: mpsc::Sender<SessionCommand>,
     cancel: CancellationToken,
 }
@@ -67,7 +71,7 @@ impl Sessions {
         let cancel = self.cancel.child_token();
         let screen = self.screens.open(camera);
         let stream = self.open_stream(handle, camera, &screen, &commands);
-        self.open.insert(handle, Open { commands, cancel: cancel.clone() });
+        self.open.insert(handle, Open { local: None, commands, cancel: cancel.clone() });
         let (pool, tap) = (Arc::clone(&self.pool), self.unit_tap.clone());
         let feed = Arc::clone(&stream);
         let watch = Watch {
@@ -116,7 +120,7 @@ impl Sessions {
         let Some(studio) = self.studio.clone() else { return };
         let (commands, received) = mpsc::channel(SESSION_QUEUE_MAX);
         let cancel = self.cancel.child_token();
-        self.open.insert(handle, Open { commands, cancel: cancel.clone() });
+        self.open.insert(handle, Open { local: None, commands, cancel: cancel.clone() });
         let (rtc, inputs) = (self.rtc.clone(), self.inputs.clone());
         let serve = Serve { handle, studio, layer, rtc, inputs };
         self.tasks.spawn(serve.run(offer, received, cancel));
@@ -128,6 +132,19 @@ impl Sessions {
             tracing::warn!("a session takes no more commands; closing it");
             open.cancel.cancel();
         }
+    }
+
+    /// Notes our end of a session's path.
+    pub(crate) fn on_path(&mut self, handle: SessionHandle, local: IpAddr) {
+        if let Some(open) = self.open.get_mut(&handle) {
+            open.local = Some(local);
+        }
+    }
+
+    /// The sessions whose path the news ends.
+    pub(crate) fn lost(&self, news: &NetworkNews) -> Vec<SessionHandle> {
+        let ends = |open: &Open| open.local.is_some_and(|local| news.ends(local));
+        self.open.iter().filter(|(_, open)| ends(open)).map(|(handle, _)| *handle).collect()
     }
 
     pub(crate) fn close(&mut self, handle: SessionHandle) {
@@ -281,7 +298,12 @@ async fn tell(inputs: &mpsc::Sender<Input>, handle: SessionHandle, event: Sessio
     let input = match event {
         SessionEvent::Description(sdp) => SessionInput::Description(sdp),
         SessionEvent::Candidate(candidate) => SessionInput::Candidate(candidate),
-        SessionEvent::Connected { candidate_pair } => SessionInput::Connected { candidate_pair },
+        SessionEvent::Connected { candidate_pair, local } => {
+            if let Some(local) = local {
+                let _ = inputs.send(Input::Path(handle, local.to_canonical())).await;
+            }
+            SessionInput::Connected { candidate_pair }
+        }
         SessionEvent::Failed(reason) => SessionInput::Failed { reason },
         // Pictures and the link tell sooner and more truly.
         SessionEvent::Disconnected => return,

@@ -6,22 +6,23 @@ use lanlens_capture::SourceSpec;
 use lanlens_discovery::{Advert, Discovery, DiscoveryConfig, DiscoveryError, interfaces};
 use lanlens_identity::{
     Home, HomeError, Identity, IdentityError, RandomError, RunError, RunGuard, SlotError,
-    SlotGuard, random_bytes, take_run, take_slot,
+    SlotGuard, known_nodes, random_bytes, take_run, take_slot,
 };
 use lanlens_media::SourceError;
 use lanlens_mesh::{Config, Mesh};
 use lanlens_model::limits::{EVENT_QUEUE_MAX, INPUT_QUEUE_MAX};
-use lanlens_model::{AccessMode, CameraId, Command, NodeId, RunId, Snapshot, TrustView};
+use lanlens_model::{AccessMode, CameraId, Command, KnownNode, NodeId, RunId, Snapshot, TrustView};
 use lanlens_protocol::{Secret, Txt, clean_name};
 use lanlens_rtc::RtcConfig;
-use lanlens_signaling::{ListenConfig, ListenError, Listener};
+use lanlens_signaling::{KnownAddresses, Link, ListenConfig, ListenError, Listener, Refusal};
 use thiserror::Error;
 use tokio::sync::{broadcast, mpsc, watch};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::config::NodeConfig;
 use crate::decode::{DecoderPool, Surroundings};
+use crate::errands::Errands;
 use crate::handle::{NodeHandle, Ready};
 use crate::input::Input;
 use crate::links::Links;
@@ -100,18 +101,14 @@ pub async fn start(config: NodeConfig) -> Result<NodeHandle, StartError> {
     let (input_tx, inputs) = mpsc::channel(INPUT_QUEUE_MAX);
     let (command_tx, commands) = mpsc::channel::<Command>(COMMANDS_MAX);
     let (discovery_tx, discovery_rx) = mpsc::channel(INPUT_QUEUE_MAX);
-    let ((accepted_tx, accepted), (refused_tx, refused)) =
-        (mpsc::channel(ACCEPTED_MAX), mpsc::channel(ACCEPTED_MAX));
-    let listener = Listener::bind(place.identity.clone(), listen_config(&config))?;
-    let (port, known) = (listener.port(), listener.known_addresses());
-    tasks.spawn(listener.run(cancel.clone(), accepted_tx, refused_tx));
+    let door = open_door(&config, &place, &tasks, &cancel)?;
     let (trust, view) = open_trust(&home, &place, &input_tx)?;
-    let discovery = discover(&config, &place, port, discovery_tx)?;
+    let discovery = discover(&config, &place, door.port, discovery_tx)?;
     let studio = open_studio(&config, &place, &input_tx);
     let (screens, clocks) = (Arc::new(Screens::default()), Arc::new(Clocks::default()));
     let pool = open_pool(&config, &clocks)?;
 
-    let ready = Arc::new(ready(&config, &place, port));
+    let ready = Arc::new(ready(&config, &place, door.port));
     let (snapshot_tx, snapshot) = watch::channel(Arc::new(Snapshot::default()));
     let (events, first_events) = broadcast::channel(EVENT_QUEUE_MAX);
     let ended = CancellationToken::new();
@@ -128,13 +125,16 @@ pub async fn start(config: NodeConfig) -> Result<NodeHandle, StartError> {
         unit_tap: config.unit_tap.clone(),
         open: Default::default(),
     };
+    let mesh = open_mesh(&config, &place, view, known_nodes(&home), Secret::new(random_bytes()?));
+    let errands = open_errands(&config, home, input_tx.clone(), &tasks, &cancel);
     let node = NodeLoop {
-        mesh: open_mesh(&config, &place, view, Secret::new(random_bytes()?)),
+        mesh,
         links: Links::new(place.identity.clone(), clocks, input_tx, tasks.clone(), cancel.clone()),
         sessions,
         discovery,
+        errands,
         trust,
-        known,
+        known: door.known,
         refusals: Refusals::new(),
         shown: Shown::default(),
         screens: Arc::clone(&screens),
@@ -144,15 +144,11 @@ pub async fn start(config: NodeConfig) -> Result<NodeHandle, StartError> {
         tasks,
         cancel,
     };
+    let (accepted, refused) = (door.accepted, door.refused);
     let inlets = Inlets { inputs, commands, discovery: discovery_rx, accepted, refused };
     let held = (place.slot, place.running);
-    let end = ended.clone().drop_guard();
     guard.disarm();
-    tokio::spawn(async move {
-        node.run(inlets).await;
-        // The place is free for the next start only when everything is closed.
-        drop((end, held));
-    });
+    tokio::spawn(run(node, inlets, ended.clone().drop_guard(), held));
     Ok(NodeHandle {
         ready,
         commands: command_tx,
@@ -163,6 +159,34 @@ pub async fn start(config: NodeConfig) -> Result<NodeHandle, StartError> {
         studio,
         ended,
     })
+}
+
+/// Runs to the end. The place is free for the next start only when everything is closed.
+async fn run(node: NodeLoop, inlets: Inlets, end: DropGuard, held: (SlotGuard, RunGuard)) {
+    node.run(inlets).await;
+    drop((end, held));
+}
+
+/// Where others knock.
+struct Door {
+    port: u16,
+    known: KnownAddresses,
+    accepted: mpsc::Receiver<Link>,
+    refused: mpsc::Receiver<Refusal>,
+}
+
+fn open_door(
+    config: &NodeConfig,
+    place: &Place,
+    tasks: &TaskTracker,
+    cancel: &CancellationToken,
+) -> Result<Door, ListenError> {
+    let (accepted_tx, accepted) = mpsc::channel(ACCEPTED_MAX);
+    let (refused_tx, refused) = mpsc::channel(ACCEPTED_MAX);
+    let listener = Listener::bind(place.identity.clone(), listen_config(config))?;
+    let (port, known) = (listener.port(), listener.known_addresses());
+    tasks.spawn(listener.run(cancel.clone(), accepted_tx, refused_tx));
+    Ok(Door { port, known, accepted, refused })
 }
 
 fn take_place(home: &Home, config: &NodeConfig) -> Result<Place, StartError> {
@@ -271,12 +295,13 @@ fn open_pool(config: &NodeConfig, clocks: &Arc<Clocks>) -> std::io::Result<Decod
 }
 
 fn open_studio(config: &NodeConfig, place: &Place, inputs: &mpsc::Sender<Input>) -> Option<Studio> {
-    let camera = config.camera.clone()?;
+    let (camera, id) = (config.camera.clone()?, place.camera?);
     let inputs = inputs.clone();
-    let complain = move |message: String| {
-        let _ = inputs.try_send(Input::Trouble(message));
+    let tell_trouble = move |trouble: Option<String>| {
+        // Lost where the loop is thousands of facts behind; then pictures tell.
+        let _ = inputs.try_send(Input::Source(id, trouble));
     };
-    Some(Studio::new(camera, pattern_seed(place), Arc::new(complain)))
+    Some(Studio::new(camera, pattern_seed(place), Arc::new(tell_trouble)))
 }
 
 /// Test pictures of one home differ by their slot's number, those of two homes by chance.
@@ -286,7 +311,13 @@ fn pattern_seed(place: &Place) -> u64 {
     device + number.unwrap_or(0)
 }
 
-fn open_mesh(config: &NodeConfig, place: &Place, trust: TrustView, secret: Secret) -> Mesh {
+fn open_mesh(
+    config: &NodeConfig,
+    place: &Place,
+    trust: TrustView,
+    known: Vec<KnownNode>,
+    secret: Secret,
+) -> Mesh {
     let name = place.name.clone();
     let mesh_config = Config {
         node: place.node(),
@@ -297,6 +328,7 @@ fn open_mesh(config: &NodeConfig, place: &Place, trust: TrustView, secret: Secre
         cameras: place.camera.map(|camera| (camera, name)).into_iter().collect(),
         access: config.camera.as_ref().map_or(AccessMode::Ask, |camera| camera.access),
         trust,
+        known,
     };
     let now = std::time::Instant::now();
     let mut mesh = Mesh::new(mesh_config, fastrand::u64(..), secret, now);
@@ -305,7 +337,24 @@ fn open_mesh(config: &NodeConfig, place: &Place, trust: TrustView, secret: Secre
     for peer in &config.peers {
         mesh.handle_command(Command::AddPeer(*peer), now);
     }
+    if config.scan {
+        mesh.handle_command(Command::Scan, now);
+    }
     mesh
+}
+
+fn open_errands(
+    config: &NodeConfig,
+    home: Home,
+    inputs: mpsc::Sender<Input>,
+    tasks: &TaskTracker,
+    cancel: &CancellationToken,
+) -> Errands {
+    let interfaces = config.interfaces.clone();
+    let (tasks, cancel) = (tasks.clone(), cancel.clone());
+    let errands = Errands { home, interfaces, inputs, tasks, cancel };
+    errands.watch_network();
+    errands
 }
 
 fn ready(config: &NodeConfig, place: &Place, port: u16) -> Ready {

@@ -39,8 +39,9 @@ const STOP_CHECK: Duration = Duration::from_millis(100);
 
 const LAYERS: [Layer; 2] = [Layer::High, Layer::Low];
 
-/// Told what a person should know: the device is busy, gone, …
-pub(crate) type Complain = Arc<dyn Fn(String) + Send + Sync>;
+/// Told what keeps the camera from giving pictures: the device is busy, gone, …; `None`: it gives them
+/// again.
+pub(crate) type TellTrouble = Arc<dyn Fn(Option<String>) + Send + Sync>;
 
 /// The camera of this node. Cheap to clone.
 #[derive(Clone)]
@@ -51,7 +52,9 @@ pub(crate) struct Studio {
 struct Shared {
     config: CameraConfig,
     seed: u64,
-    complain: Complain,
+    tell_trouble: TellTrouble,
+    /// What was told last, until the camera gave pictures again.
+    trouble: Mutex<Option<String>>,
     fanout: Fanout,
     rates: Mutex<RateControl>,
     gates: [Mutex<KeyframeGate>; 2],
@@ -110,14 +113,15 @@ pub(crate) struct Outlet {
 }
 
 impl Studio {
-    pub(crate) fn new(config: CameraConfig, seed: u64, complain: Complain) -> Self {
+    pub(crate) fn new(config: CameraConfig, seed: u64, tell_trouble: TellTrouble) -> Self {
         // Corrected as soon as the source says what it gives.
         let format = VideoFormat { width: 1280, height: 720, fps: 30 };
         let ceilings = ceilings(format, config.bitrate_kbps);
         let shared = Shared {
             config,
             seed,
-            complain,
+            tell_trouble,
+            trouble: Mutex::default(),
             fanout: Fanout::default(),
             rates: Mutex::new(RateControl::new(ceilings)),
             gates: Default::default(),
@@ -294,18 +298,17 @@ impl Shared {
         match std::thread::Builder::new().name(name.to_owned()).spawn(work) {
             Ok(thread) => Some(thread),
             Err(error) => {
-                (self.complain)(format!("cannot start a thread: {error}"));
+                self.set_trouble(Some(format!("cannot start a thread: {error}")));
                 None
             }
         }
     }
 
     fn capture(self: &Arc<Self>, run: &Run) {
-        let mut told = None;
         while !run.stops() {
             let error = match open(&self.config.source, &self.config.wish, self.seed) {
                 Ok(mut source) => {
-                    told = None;
+                    self.set_trouble(None);
                     self.on_format(source.format(), run);
                     loop {
                         if run.stops() {
@@ -319,15 +322,21 @@ impl Shared {
                 }
                 Err(error) => error.to_string(),
             };
-            if told.as_ref() != Some(&error) {
-                let again = REOPEN_AFTER.as_secs();
-                (self.complain)(format!("{error}; trying again every {again} s"));
-                told = Some(error);
-            }
+            let every = REOPEN_AFTER.as_secs();
+            self.set_trouble(Some(format!("{error}; trying again every {every} s")));
             let again = Instant::now() + REOPEN_AFTER;
             while Instant::now() < again && !run.stops() {
                 std::thread::sleep(STOP_CHECK);
             }
+        }
+    }
+
+    /// Tells what has changed.
+    fn set_trouble(&self, trouble: Option<String>) {
+        let mut told = lock(&self.trouble);
+        if *told != trouble {
+            told.clone_from(&trouble);
+            (self.tell_trouble)(trouble);
         }
     }
 

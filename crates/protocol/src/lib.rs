@@ -13,7 +13,8 @@ mod txt;
 
 pub use discovery::{DiscoveryEvent, SERVICE_TYPE};
 pub use message::{
-    ErrorCode, Greeting, Message, OfferedCamera, ProtocolError, WaitingDevice, WatchingDevice,
+    ErrorCode, Greeting, Message, OfferedCamera, ProtocolError, ToldNode, WaitingDevice,
+    WatchingDevice,
 };
 pub use name::{clean_name, clean_text};
 pub use proof::{ChannelBinding, Commitment, Nonce, Proof, Secret, code};

@@ -1,8 +1,10 @@
 //! Signaling messages: one JSON object in one WebSocket text message.
 
+use std::net::SocketAddr;
+
 use lanlens_model::limits::{
-    CAMERAS_PER_NODE_MAX, CANDIDATE_BYTES_MAX, INVITATIONS_MAX, MESSAGE_BYTES_MAX, SDP_BYTES_MAX,
-    TOLD_WATCHERS_MAX, WAITING_MAX,
+    ADDRESSES_PER_NODE_MAX, CAMERAS_PER_NODE_MAX, CANDIDATE_BYTES_MAX, INVITATIONS_MAX,
+    MESSAGE_BYTES_MAX, PORT_MIN, SDP_BYTES_MAX, TOLD_NODES_MAX, TOLD_WATCHERS_MAX, WAITING_MAX,
 };
 use lanlens_model::{
     Access, CameraId, Code, DeviceId, Epoch, IceCandidate, Layer, NodeId, RequestEnd, Role, RunId,
@@ -75,6 +77,15 @@ pub struct WatchingDevice {
     /// Its name, verified by nobody.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
+}
+
+/// Where another camera's node is, as far as the sender heard.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToldNode {
+    /// Who; it must prove to be.
+    pub node: NodeId,
+    /// Where it listens.
+    pub addresses: Vec<SocketAddr>,
 }
 
 /// Why a node refuses something; `text` beside it is for people.
@@ -205,6 +216,21 @@ pub enum Message {
         /// The layer.
         layer: Layer,
     },
+    /// From a camera's node, to whoever may watch it: what keeps its device from giving pictures, in
+    /// words; without them, it gives pictures again.
+    Source {
+        /// Which camera.
+        camera: CameraId,
+        /// Why it gives none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        trouble: Option<String>,
+    },
+    /// From a camera's node, to whoever may watch it: which other cameras it hears of, all of them as
+    /// of now.
+    Nodes {
+        /// Where they are.
+        nodes: Vec<ToldNode>,
+    },
     /// The watching side shows the picture, or does not.
     Visible {
         /// The session.
@@ -325,6 +351,15 @@ impl Message {
             {
                 return limit("the candidate is too long");
             }
+            Message::Nodes { nodes } => {
+                if nodes.len() > TOLD_NODES_MAX {
+                    return limit("too many nodes in one message");
+                }
+                for node in nodes {
+                    node.addresses.retain(|address| address.port() >= PORT_MIN);
+                    node.addresses.truncate(ADDRESSES_PER_NODE_MAX);
+                }
+            }
             Message::Invitation { proofs } if proofs.len() > INVITATIONS_MAX => {
                 return limit("too many invitations at once");
             }
@@ -338,7 +373,9 @@ impl Message {
             Message::AccessAllow { name, .. } | Message::AccessDeny { name, .. } => {
                 *name = clean_name(name);
             }
-            Message::Error { text, .. } => *text = clean_text(text, 300),
+            Message::Error { text, .. } | Message::Source { trouble: Some(text), .. } => {
+                *text = clean_text(text, 300);
+            }
             _ => {}
         }
         Ok(())

@@ -4,6 +4,7 @@
 //! way out to the caller. Everything that touches media is in `publisher` and `subscriber`.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use lanlens_model::{IceCandidate, limits};
@@ -43,6 +44,8 @@ pub enum SessionEvent {
     Connected {
         /// The chosen pair, `local ↔ remote`.
         candidate_pair: String,
+        /// Our end of it, where known: when that address goes, so does the path.
+        local: Option<IpAddr>,
     },
     /// The path has fallen silent. It may come back; frames and the link say sooner whether it will.
     Disconnected,
@@ -261,8 +264,8 @@ impl Session {
 
     /// Tells that media can flow, and on which path.
     pub(crate) async fn announce_connected(&self) {
-        let candidate_pair = self.candidate_pair().await.unwrap_or_default();
-        self.emit(SessionEvent::Connected { candidate_pair }).await;
+        let (candidate_pair, local) = self.candidate_pair().await.unwrap_or_default();
+        self.emit(SessionEvent::Connected { candidate_pair, local }).await;
     }
 
     /// Passes on a candidate that came after the description.
@@ -286,7 +289,8 @@ impl Session {
     }
 
     /// The nominated pair, `local ↔ remote`.
-    async fn candidate_pair(&self) -> Option<String> {
+    /// In words, and our end.
+    async fn candidate_pair(&self) -> Option<(String, Option<IpAddr>)> {
         let connection = self.peer.connection().ok()?;
         for transceiver in connection.get_transceivers().await {
             let transport = match (transceiver.sender().await, transceiver.receiver().await) {
@@ -296,7 +300,8 @@ impl Session {
             };
             let pair = transport.ice_transport().get_selected_candidate_pair().await.ok()??;
             let (local, remote) = (pair.local(), pair.remote());
-            return Some(pair_text((&local.address, local.port), (&remote.address, remote.port)));
+            let text = pair_text((&local.address, local.port), (&remote.address, remote.port));
+            return Some((text, local.address.parse().ok()));
         }
         // Before its first packet a receiver cannot be asked. The statistics know the remote end only
         // if its candidate came before its first check.
@@ -311,7 +316,8 @@ impl Session {
         };
         let local = candidate("RTCLocalIceCandidate", &pair.local_candidate_id);
         let remote = candidate("RTCRemoteIceCandidate", &pair.remote_candidate_id);
-        Some(pair_text((&local.0, local.1), (&remote.0, remote.1)))
+        let text = pair_text((&local.0, local.1), (&remote.0, remote.1));
+        Some((text, local.0.parse().ok()))
     }
 
     /// The round trip of the path, from the connectivity checks.

@@ -77,7 +77,7 @@ async fn shake(
             other => Failure::Refused(format!("WebSocket: {other}")),
         })?;
     socket.get_mut().lift();
-    Ok(Link::new(proven, remote, false, socket, deadline, Some(ticket)))
+    Ok(Link::new(proven, (local, remote), false, socket, deadline, Some(ticket)))
 }
 
 fn io_failure(layer: &str, error: &io::Error) -> Failure {

@@ -179,6 +179,7 @@ async fn attempt(
     tcp.set_nodelay(true).map_err(AttemptError::Tcp)?;
     // Not what was dialed where that was 0.0.0.0.
     let reached = tcp.peer_addr().map_err(AttemptError::Tcp)?;
+    let local = tcp.local_addr().map_err(AttemptError::Tcp)?;
     let connector = TlsConnector::from(identity.client_config(expect));
     // Never sent and never checked; TLS libraries want one.
     let name = ServerName::IpAddress(IpAddr::from([0, 0, 0, 0]).into());
@@ -196,7 +197,7 @@ async fn attempt(
         .map_err(|error| AttemptError::WebSocket(error.to_string()))?;
     socket.get_mut().lift();
     let first_by = Instant::now() + HANDSHAKE_TIMEOUT;
-    Ok(Link::new(proven, address, true, socket, first_by, None))
+    Ok(Link::new(proven, (local, address), true, socket, first_by, None))
 }
 
 #[cfg(test)]

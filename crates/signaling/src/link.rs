@@ -92,6 +92,8 @@ pub struct Link {
     pub device: DeviceId,
     /// Where it is.
     pub remote: SocketAddr,
+    /// Our own end: where that address is gone, so is the link.
+    pub local: SocketAddr,
     /// Whether we dialed (and so say `hello`; the other side says `welcome`).
     pub dialed: bool,
     /// What only the two ends of this connection know, the same at both.
@@ -114,14 +116,14 @@ impl std::fmt::Debug for Link {
 impl Link {
     pub(crate) fn new(
         proven: Proven,
-        remote: SocketAddr,
+        (local, remote): (SocketAddr, SocketAddr),
         dialed: bool,
         socket: Socket,
         first_by: Instant,
         ticket: Option<Ticket>,
     ) -> Self {
         let Proven { device, channel } = proven;
-        Self { device, remote, dialed, channel, socket: Box::new(socket), first_by, ticket }
+        Self { device, remote, local, dialed, channel, socket: Box::new(socket), first_by, ticket }
     }
 
     /// Runs until either side ends it. Messages from `outgoing` are sent in order; a `bye` without a

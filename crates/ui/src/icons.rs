@@ -36,5 +36,7 @@ pub(crate) const VIDEO_CAMERA: &str = "\u{e4da}";
 pub(crate) const VIDEO_CAMERA_SLASH: &str = "\u{e4dc}";
 /// Something to know.
 pub(crate) const WARNING: &str = "\u{e4e0}";
+/// No network.
+pub(crate) const WIFI_SLASH: &str = "\u{e4f2}";
 /// Close.
 pub(crate) const X: &str = "\u{e4f6}";

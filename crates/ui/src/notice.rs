@@ -4,14 +4,14 @@
 //! people read it out across a room; words that do not fit are left away, the least needed first.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use eframe::egui::accesskit::Role;
 use eframe::egui::text::{LayoutJob, TextFormat};
 use eframe::egui::{
     Align, Color32, FontId, Galley, Id, Rect, Sense, Ui, Vec2, WidgetInfo, pos2, vec2,
 };
-use lanlens_model::{Code, RequestEnd, TileState, limits};
+use lanlens_model::{CameraView, Cause, Code, RequestEnd, TileState, limits};
 
 use crate::draw::{self, Weight};
 use crate::icons;
@@ -61,10 +61,18 @@ impl Notice {
     }
 }
 
-/// The notice of a state, `elapsed` after it began; `None` where the picture speaks for itself.
-pub(crate) fn notice(state: &TileState, elapsed: Duration) -> Option<Notice> {
+/// The notice of a camera that has been in its state for `elapsed`; `None` where the picture speaks for
+/// itself.
+pub(crate) fn notice(camera: &CameraView, elapsed: Duration, now: Instant) -> Option<Notice> {
+    if let Some(cause) = &camera.cause {
+        let again = words::again_in(camera, now).map(|seconds| match seconds {
+            0 => "Trying again now".to_owned(),
+            seconds => format!("Trying again in {seconds} s"),
+        });
+        return Some(no_pictures(cause).hint(again.unwrap_or_default()));
+    }
     let icon = |icon, title, detail: &str| Notice::new(Mark::Icon(icon), title, detail);
-    Some(match state {
+    Some(match &camera.state {
         TileState::Live | TileState::Paused | TileState::Stalled { .. } => return None,
         TileState::Connecting => Notice::new(Mark::Spinner, "Connecting…", ""),
         TileState::Lost(reason) => Notice::new(Mark::Spinner, "Reconnecting…", reason.text()),
@@ -97,6 +105,28 @@ pub(crate) fn notice(state: &TileState, elapsed: Duration) -> Option<Notice> {
             icon(icons::PLUGS, "Camera offline", &format!("last seen {}", words::ago(elapsed)))
         }
     })
+}
+
+fn no_pictures(cause: &Cause) -> Notice {
+    let icon = |icon, title, detail: &str| Notice::new(Mark::Icon(icon), title, detail);
+    match cause {
+        Cause::NoNetwork => icon(
+            icons::WIFI_SLASH,
+            "This computer has no network",
+            "Check its Wi-Fi or its cable; everything comes back by itself.",
+        ),
+        Cause::Unreachable => icon(
+            icons::PLUGS,
+            "The camera does not answer",
+            "Is it switched on, and still on this network?",
+        ),
+        Cause::Source(text) => icon(icons::VIDEO_CAMERA_SLASH, "The camera has no picture", text),
+        Cause::NoPictures => icon(
+            icons::HOURGLASS,
+            "No pictures arrive",
+            "The camera answers: the network is busy, or something on it blocks video (UDP).",
+        ),
+    }
 }
 
 fn request_ended(reason: RequestEnd) -> Notice {

@@ -1,6 +1,6 @@
 //! The middle of the window: the grid, or one camera large with the others in a strip beside it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use eframe::egui::scroll_area::ScrollBarVisibility;
 use eframe::egui::{Frame, Panel, Rect, ScrollArea, Sense, Ui, pos2, vec2};
@@ -103,9 +103,9 @@ impl Stage<'_> {
             true => self.wall.picture(ui.ctx(), self.port, &camera),
             false => None,
         };
-        let elapsed = self.wall.elapsed(camera.id);
+        let (elapsed, now) = (self.wall.elapsed(camera.id), Instant::now());
         let (shade, tick) = (self.shade, self.tick);
-        let tile = Tile { camera: &camera, picture, elapsed, selected, place, shade, tick };
+        let tile = Tile { camera: &camera, picture, elapsed, now, selected, place, shade, tick };
         // In the strip one click is enough: it changes places with the large one.
         let act = match tile.ui(ui, rect)? {
             TileAct::Select if place == Place::Strip => TileAct::ToggleFocus,

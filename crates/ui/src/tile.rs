@@ -1,6 +1,6 @@
 //! One camera's tile: picture, truth badge, caption, or a notice where there is no living picture.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use eframe::egui::accesskit::{Node, Role};
 use eframe::egui::{
@@ -31,6 +31,7 @@ pub(crate) struct Tile<'a> {
     pub(crate) picture: Option<Picture>,
     /// In its state.
     pub(crate) elapsed: Duration,
+    pub(crate) now: Instant,
     pub(crate) selected: bool,
     pub(crate) place: Place,
     pub(crate) shade: &'a Shade,
@@ -81,7 +82,7 @@ impl Tile<'_> {
         let state = words::spoken(&self.camera.state);
         let label = format!("{}, {state}{warning}", self.camera.name);
         response.widget_info(|| WidgetInfo::selected(Role::Button, true, self.selected, &label));
-        let notice = notice::notice(&self.camera.state, self.elapsed);
+        let notice = notice::notice(self.camera, self.elapsed, self.now);
         if let Some(notice) = &notice {
             let spoken = |node: &mut Node| node.set_description(notice.spoken());
             ui.ctx().accesskit_node_builder(id, spoken);

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use eframe::egui::Context;
 use lanlens_media::layers;
@@ -193,8 +193,11 @@ impl Wall {
 
     /// When some tile's words read differently, if ever.
     pub(crate) fn changes_in(&self) -> Option<Duration> {
-        let changes =
-            |camera: &Arc<CameraView>| words::changes_in(&camera.state, self.elapsed(camera.id));
+        let now = Instant::now();
+        let changes = |camera: &Arc<CameraView>| {
+            let state = words::changes_in(&camera.state, self.elapsed(camera.id));
+            state.into_iter().chain(words::again_changes_in(camera, now)).min()
+        };
         self.cameras.iter().filter_map(changes).min()
     }
 }
@@ -246,6 +249,8 @@ mod tests {
             epoch: Epoch(1),
             addresses: Vec::new(),
             state: state.clone(),
+            cause: None,
+            retry_at: None,
             access: None,
             linked: true,
             stats: None,

@@ -1,6 +1,6 @@
 //! Words and numbers as people read them: states, devices, durations, rates.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use eframe::egui::Color32;
 use lanlens_model::{CameraView, DeviceId, RequestEnd, StreamStats, TileState};
@@ -111,6 +111,19 @@ pub(crate) fn changes_in(state: &TileState, elapsed: Duration) -> Option<Duratio
     let unit = Duration::from_secs(unit);
     let into = Duration::from_nanos((shown.as_nanos() % unit.as_nanos()) as u64);
     Some(unit - into)
+}
+
+/// Whole seconds until something is tried next for a camera without pictures; 0 while it is due.
+pub(crate) fn again_in(camera: &CameraView, now: Instant) -> Option<u64> {
+    let left = camera.retry_at?.saturating_duration_since(now);
+    Some(left.as_secs() + u64::from(left.subsec_nanos() > 0))
+}
+
+/// When the words about the next try read differently.
+pub(crate) fn again_changes_in(camera: &CameraView, now: Instant) -> Option<Duration> {
+    let left = camera.retry_at?.checked_duration_since(now).filter(|left| !left.is_zero())?;
+    let into = Duration::from_nanos(left.subsec_nanos().into());
+    Some(if into.is_zero() { Duration::from_secs(1) } else { into })
 }
 
 /// "4 s", "3 min", "2 h", "5 d".

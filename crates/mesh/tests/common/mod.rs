@@ -47,6 +47,7 @@ impl Rig {
             cameras: std::iter::once((camera, "Nursery".into())).chain(more).collect(),
             access,
             trust: trust.clone(),
+            known: Vec::new(),
         };
         Self { mesh: Mesh::new(config, 1, Secret::new([1; 32]), now), now, camera, trust, links: 0 }
     }

@@ -4,7 +4,7 @@ use super::*;
 use lanlens_capture::{SourceSpec, Wish};
 use lanlens_model::AccessMode;
 
-fn studio(source: SourceSpec, size: (u32, u32)) -> (Studio, Arc<Mutex<Vec<String>>>) {
+fn studio(source: SourceSpec, size: (u32, u32)) -> (Studio, Arc<Mutex<Vec<Option<String>>>>) {
     let complaints = Arc::new(Mutex::new(Vec::new()));
     let heard = Arc::clone(&complaints);
     let config = CameraConfig {

@@ -173,7 +173,7 @@ pub(crate) async fn description(events: &mut mpsc::Receiver<SessionEvent>) -> St
 pub(crate) async fn connected(events: &mut mpsc::Receiver<SessionEvent>) -> String {
     loop {
         match soon(events.recv()).await.expect("a connection") {
-            SessionEvent::Connected { candidate_pair } => return candidate_pair,
+            SessionEvent::Connected { candidate_pair, .. } => return candidate_pair,
             SessionEvent::Failed(reason) => panic!("failed: {reason}"),
             _ => {}
         }

@@ -108,6 +108,8 @@ fn camera(n: usize, (name, size, state, kbps, latency): Row) -> Camera {
         epoch: Epoch(1),
         addresses: vec![([192, 168, 1, 20 + n as u8], 17470).into()],
         state,
+        cause: None,
+        retry_at: None,
         access: Some(Access::Granted),
         linked: true,
         stats: (kbps > 0.0).then_some(stats),

@@ -47,6 +47,8 @@ pub(crate) fn view(n: usize, name: &str, state: TileState) -> CameraView {
         addresses: vec![([192, 168, 1, 20], 17470).into()],
         stats: (state == TileState::Live).then(stats),
         state,
+        cause: None,
+        retry_at: None,
         access: None,
         linked: true,
         same_name: false,
