@@ -7,8 +7,9 @@ use fastrand::Rng;
 
 /// The first interval after the immediate try.
 const FIRST: Duration = Duration::from_millis(250);
-/// The longest interval.
-pub(crate) const LONGEST: Duration = Duration::from_secs(8);
+/// The longest interval: with its jitter, and an attempt that fails just now, whoever is there again is
+/// found within 10 s without any sign.
+pub(crate) const LONGEST: Duration = Duration::from_secs(5);
 /// The same where nothing says that anybody is there.
 pub(crate) const LONGEST_UNSEEN: Duration = Duration::from_secs(15);
 /// Signs of life reset the intervals, but tries never come closer than this.

@@ -273,6 +273,10 @@ impl Mesh {
         if let Some(camera) = txt.camera {
             self.list_camera(camera, txt.node, &txt.name, false);
         }
+        if moved && self.has_shown(txt.node) {
+            // It had dialed us, so this is the first word of where it listens; or it has moved.
+            self.remember_place(txt.node);
+        }
     }
 
     pub(crate) fn on_removed(&mut self, instance: &str) {
@@ -380,6 +384,11 @@ impl Mesh {
                 || greeting.contains(id)
         });
         self.changed |= before != directory.nodes.len();
+    }
+
+    /// Pictures came from it: a stranger can say anything else.
+    pub(crate) fn has_shown(&self, node: NodeId) -> bool {
+        self.directory.cameras.values().any(|camera| camera.ever_live && camera.node == node)
     }
 
     /// Writes down where a camera's node is, if that has changed since it was written last.

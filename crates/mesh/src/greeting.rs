@@ -7,7 +7,6 @@ use lanlens_model::limits::{
 use lanlens_model::{AccessMode, DeviceId, NodeId};
 use lanlens_protocol::{ErrorCode, Greeting, Message, OfferedCamera, VERSION};
 
-use crate::directory::Camera;
 use crate::io::LinkId;
 use crate::links::{Phase, Target};
 use crate::{Action, Mesh};
@@ -124,6 +123,7 @@ impl Mesh {
         } else {
             self.resume_watched(node_id, &greeting.resume);
             self.resume_served(node_id, &greeting.resume);
+            self.end_what_is_not_held(node_id, &greeting.resume);
         }
         for camera in &greeting.cameras {
             self.list_camera(camera.id, node_id, &camera.name, true);
@@ -138,14 +138,11 @@ impl Mesh {
     /// Notes where a device is that matters here.
     pub(crate) fn know_address_of(&mut self, id: LinkId) {
         let Some(link) = self.links.open.get(&id) else { return };
-        // Pictures came from it: a stranger can say anything else.
-        let shown = |camera: &Camera| camera.ever_live && Some(camera.node) == link.node();
-        let watched = self.directory.cameras.values().any(shown);
+        let (node, remote) = (link.node(), link.remote);
+        let watched = node.is_some_and(|node| self.has_shown(node));
         let serves = !self.config.cameras.is_empty();
         let listed = link.device == self.own_device() || self.config.trust.admits(link.device);
-        let node = link.node();
         if watched || (serves && listed) {
-            let remote = link.remote;
             self.act(Action::KnowAddress(remote));
         }
         if let Some(node) = node.filter(|_| watched) {

@@ -135,6 +135,7 @@ impl Mesh {
     pub(crate) fn on_dial_failed(&mut self, dial: DialId, failure: DialFailure) {
         let Some(target) = self.end_dial(dial) else { return };
         self.dial_was_in_vain(target);
+        self.on_no_second_link(target);
         match (target, failure) {
             (Target::Node(id), DialFailure::WrongDevice { address }) => {
                 let Some(node) = self.directory.nodes.get_mut(&id) else { return };
@@ -213,9 +214,19 @@ impl Mesh {
             Phase::Greeting { .. } => {
                 if let Some(target) = link.target {
                     self.dial_was_in_vain(target);
+                    self.on_no_second_link(target);
                 }
             }
             Phase::Up { node } => self.on_node_unlinked(node, id),
+        }
+    }
+
+    /// A node that still has a link and gave no other was not started anew, whatever was announced: had
+    /// it been, the link would have ended. If it ends later, it is dialed for that.
+    fn on_no_second_link(&mut self, target: Target) {
+        let Target::Node(id) = target else { return };
+        if let Some(node) = self.directory.nodes.get_mut(&id).filter(|node| node.link.is_some()) {
+            node.believe_no_later_start_than(node.epoch);
         }
     }
 

@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
+use lanlens_model::limits::CAMERAS_PER_VIEWER_MAX;
 use lanlens_model::{DeviceId, LostReason, NodeId, SessionId};
+use lanlens_protocol::Message;
 
 use crate::Mesh;
 use crate::io::SessionHandle;
@@ -36,6 +38,17 @@ impl Mesh {
             } else {
                 self.end_without_pictures(handle);
                 self.end_watch(handle, LostReason::Unreachable);
+            }
+        }
+    }
+
+    /// What the other side still holds, and we no longer: one that we named in our greeting may have
+    /// ended before theirs came, and they would wait for its pictures.
+    pub(crate) fn end_what_is_not_held(&mut self, node: NodeId, held_by_peer: &[SessionId]) {
+        for wire in held_by_peer.iter().take(CAMERAS_PER_VIEWER_MAX) {
+            let held = self.watching.by_wire(node, *wire).or(self.serving.by_wire(node, *wire));
+            if held.is_none() {
+                self.send_to(node, Message::Bye { session: Some(*wire) });
             }
         }
     }

@@ -51,7 +51,7 @@ impl Serving {
         sessions.filter(move |s| s.node.device() == device && s.joined).map(|s| s.wire)
     }
 
-    fn by_wire(&self, node: NodeId, wire: SessionId) -> Option<SessionHandle> {
+    pub(crate) fn by_wire(&self, node: NodeId, wire: SessionId) -> Option<SessionHandle> {
         let mut sessions = self.sessions.iter();
         sessions.find(|(_, s)| s.node == node && s.wire == wire).map(|(handle, _)| *handle)
     }

@@ -87,19 +87,30 @@ impl Desk {
 
     /// The camera answers a dial, and lets us watch.
     fn answer(&mut self, dial: DialId) -> LinkId {
+        let link = self.opened(address(), Some(dial));
+        self.say(link, Message::Welcome(self.greeting()));
+        link
+    }
+
+    /// The camera dials us.
+    fn dialed_in(&mut self) -> LinkId {
+        let link = self.opened(SocketAddr::from(([10, 0, 0, 7], 40_000)), None);
+        self.say(link, Message::Hello(self.greeting()));
+        link
+    }
+
+    fn opened(&mut self, remote: SocketAddr, dial: Option<DialId>) -> LinkId {
         self.links += 1;
         let (link, device) = (LinkId(self.links), device("camera"));
-        let opened = LinkInput::Opened {
-            link,
-            device,
-            remote: address(),
-            dial: Some(dial),
-            channel: channel(link),
-        };
+        let opened = LinkInput::Opened { link, device, remote, dial, channel: channel(link) };
         self.mesh.handle_link(opened, self.now);
-        let welcome = Greeting {
+        link
+    }
+
+    fn greeting(&self) -> Greeting {
+        Greeting {
             v: VERSION,
-            device,
+            device: device("camera"),
             node: node(),
             role: Role::Camera,
             epoch: Epoch(self.epoch),
@@ -108,9 +119,7 @@ impl Desk {
             resume: Vec::new(),
             cameras: vec![OfferedCamera { id: camera(), name: "Nursery".into() }],
             access: Some(Access::Granted),
-        };
-        self.say(link, Message::Welcome(welcome));
-        link
+        }
     }
 
     fn say(&mut self, link: LinkId, message: Message) {
@@ -361,6 +370,17 @@ fn the_first_picture_is_what_makes_a_camera_worth_remembering() {
     assert_eq!(remembered(&mut desk), 0);
     desk.play(link);
     assert_eq!(remembered(&mut desk), 1);
+}
+
+#[test]
+fn a_camera_that_dialed_us_is_remembered_as_soon_as_it_is_heard() {
+    let mut desk = Desk::new(Vec::new());
+    let link = desk.dialed_in();
+    desk.play(link);
+    let remembered = |action: &Action| *action == Action::RememberNode(known());
+    assert!(!desk.take().iter().any(remembered), "nothing says where it listens");
+    desk.hear();
+    assert!(desk.take().iter().any(remembered));
 }
 
 #[test]

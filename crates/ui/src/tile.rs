@@ -64,6 +64,8 @@ const WIDE: f32 = 270.0;
 const NARROW: f32 = 190.0;
 /// How bright the last picture stays while it does not move.
 const LIGHT_STALLED: u8 = 105;
+/// The same behind words that say why.
+const LIGHT_EXPLAINED: u8 = 75;
 /// And while the connection is gone.
 const LIGHT_LOST: u8 = 55;
 /// Of badges, from the edges, points.
@@ -153,7 +155,8 @@ impl Tile<'_> {
     fn light(&self) -> u8 {
         match self.camera.state {
             TileState::Live | TileState::Paused => 255,
-            TileState::Stalled { .. } => LIGHT_STALLED,
+            TileState::Stalled { .. } if self.camera.cause.is_none() => LIGHT_STALLED,
+            TileState::Stalled { .. } => LIGHT_EXPLAINED,
             _ => LIGHT_LOST,
         }
     }

@@ -6,10 +6,12 @@
 
 mod common;
 
+use std::time::{Duration, Instant};
+
 use common::{Window, World, calm, fonts, frame, request, settle, view, watchers, window_of};
 use eframe::egui::{Key, vec2};
 use egui_kittest::kittest::Queryable;
-use lanlens_model::{Code, LostReason, RequestEnd, TileState};
+use lanlens_model::{CameraView, Cause, Code, LostReason, RequestEnd, TileState};
 use lanlens_ui::ViewerOptions;
 
 fn code(number: u64) -> TileState {
@@ -35,6 +37,31 @@ fn a_grid_of_six_states_looks_as_it_was_approved() {
         world.slot_of(n).put(frame(luma));
     }
     sized(&world, 1000.0, 560.0).snapshot("grid_of_six_states");
+}
+
+#[test]
+fn why_there_are_no_pictures_looks_as_it_was_approved() {
+    let world = World::default();
+    let busy = "/dev/video0 is in use by another program (cheese, pid 4211); close it there; trying \
+                again every 5 s";
+    let stalled = TileState::Stalled { since_ms: 4000 };
+    let of = |n, name, state: &TileState, cause, seconds: Option<f32>| CameraView {
+        cause: Some(cause),
+        // Half a second more, so that a slow machine paints the same.
+        retry_at: seconds.map(|s| Instant::now() + Duration::from_secs_f32(s - 0.5)),
+        ..view(n, name, state.clone())
+    };
+    let lost = TileState::Lost(LostReason::Unreachable);
+    world.set(vec![
+        of(0, "Driveway", &stalled, Cause::NoPictures, Some(7.0)),
+        of(1, "Nursery", &stalled, Cause::Source(busy.to_owned()), None),
+        of(2, "3D printer", &lost, Cause::Unreachable, Some(3.0)),
+        of(3, "Front door", &lost, Cause::NoNetwork, None),
+    ]);
+    for (n, luma) in [(0, 150), (1, 90), (2, 200)] {
+        world.slot_of(n).put(frame(luma));
+    }
+    sized(&world, 1000.0, 620.0).snapshot("why_there_are_no_pictures");
 }
 
 #[test]
