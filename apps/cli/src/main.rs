@@ -1,5 +1,6 @@
 //! `lanlens`: what the viewer does, in a terminal and for scripts.
 
+mod doctor;
 mod grid;
 mod hashes;
 mod list;
@@ -23,6 +24,7 @@ Examples:
   lanlens watch                         receive every camera, figures every second
   lanlens watch Kitchen --for 10        one camera, ten seconds, then a summary
   lanlens watch --json | jq             for scripts
+  lanlens doctor                        why is my camera not there?
   lanlens trust list                    who waits for leave, and who may watch
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing found.";
@@ -41,6 +43,8 @@ enum Task {
     List(list::ListArgs),
     /// Receive cameras and tell how well that works
     Watch(watch::WatchArgs),
+    /// Why is my camera not there: each step, its cause, what to do
+    Doctor(doctor::DoctorArgs),
     /// Who may watch this computer's cameras
     Trust(trust::TrustArgs),
 }
@@ -50,12 +54,13 @@ fn main() -> ExitCode {
     match Cli::parse().task {
         Task::List(args) => lanlens_app::run(list::run(args)),
         Task::Watch(args) => lanlens_app::run(watch::run(args, begin)),
+        Task::Doctor(args) => lanlens_app::run(doctor::run(args)),
         Task::Trust(args) => lanlens_app::run(async { trust::run(args) }),
     }
 }
 
 /// What to do when nothing was found.
-const NO_CAMERA: &str = "no camera found: start lanlens-camera on a computer of this network, or name one with --peer IP:PORT";
+const NO_CAMERA: &str = "no camera found: start lanlens-camera on a computer of this network; `lanlens doctor` says what is wrong; where multicast is blocked, --scan looks everywhere, and --peer IP:PORT names a camera";
 
 /// Prints on stdout; `false` when nobody reads any more (`| head`), which is no error.
 fn out(text: &str) -> bool {
@@ -75,7 +80,7 @@ mod tests {
 
     #[test]
     fn what_is_not_built_yet_is_wrong_usage() {
-        for task in ["record", "snapshot", "doctor", "phone"] {
+        for task in ["record", "snapshot", "phone"] {
             let error = Cli::try_parse_from(["lanlens", task]).unwrap_err();
             assert_eq!(error.exit_code(), 2, "{task}");
         }

@@ -8,9 +8,10 @@ use tracing_subscriber::EnvFilter;
 
 /// Logs go to stderr, by `RUST_LOG`; warnings and errors where it is not set.
 pub fn init_logging() {
-    // The stack below reports every lost packet and closed socket as a warning.
-    let quiet =
-        "warn,webrtc=error,rtc=error,mdns_sd=error,wgpu=error,naga=error,zbus=error,winit=error";
+    // The stack below reports every lost packet and closed socket as a warning, and every packet that
+    // a firewall refuses as an error, fifty a second.
+    let quiet = "warn,webrtc=error,webrtc::peer_connection::driver=off,rtc=error,mdns_sd=error,\
+                 wgpu=error,naga=error,zbus=error,winit=error";
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(quiet));
     let started = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -1,14 +1,19 @@
 //! `lanlens-viewer`: the grid of all cameras on the local network.
 
+mod finding;
+
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Parser;
 use lanlens_app::{CommonArgs, EXIT_FAILED, init_logging, say_error, shutdown_signal};
+use lanlens_doctor::{DoctorConfig, Finding};
 use lanlens_model::{CameraId, Command, Selection, Snapshot};
 use lanlens_node::{LatestSlot, NodeConfig, NodeHandle, VideoFrame, start};
 use lanlens_ui::{CloseHandle, RepaintHandle, UiPort, ViewerOptions};
+
+use crate::finding::{LastFinding, look_while_empty};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -66,17 +71,26 @@ fn run(args: &ViewerArgs) -> Result<()> {
         repaint: Some(Arc::new(move || new_picture.frame_arrived())),
         ..args.common.apply(NodeConfig::viewer(home.clone(), watch))
     };
+    let doctor = DoctorConfig {
+        interfaces: config.interfaces.clone(),
+        peers: config.peers.clone(),
+        ..DoctorConfig::new(home.clone())
+    };
     let runtime = tokio::runtime::Runtime::new().context("cannot start threads")?;
     let node = runtime.block_on(start(config))?;
     runtime.spawn(close_on_signal(close.clone()));
     runtime.spawn(repaint_on_change(node.clone(), repaint.clone()));
+    let (finding, found) = (LastFinding::default(), repaint.clone());
+    let work =
+        look_while_empty(node.snapshots(), doctor, finding.clone(), move || found.frame_arrived());
+    runtime.spawn(work);
     let options = ViewerOptions {
         fullscreen: args.fullscreen,
         only: args.only.clone(),
         home: Some(home),
         ..ViewerOptions::default()
     };
-    let closed = lanlens_ui::run("Lanlens", options, Port(node.clone()), repaint, close);
+    let closed = lanlens_ui::run("Lanlens", options, Port(node.clone(), finding), repaint, close);
     runtime.block_on(node.shutdown());
     runtime.shutdown_background();
     closed.context("`lanlens watch` shows the cameras in a terminal instead")
@@ -95,7 +109,7 @@ async fn repaint_on_change(node: NodeHandle, repaint: RepaintHandle) {
     }
 }
 
-struct Port(NodeHandle);
+struct Port(NodeHandle, LastFinding);
 
 impl UiPort for Port {
     fn snapshot(&self) -> Arc<Snapshot> {
@@ -108,6 +122,10 @@ impl UiPort for Port {
 
     fn send(&self, command: Command) {
         self.0.send(command);
+    }
+
+    fn finding(&self) -> Option<Finding> {
+        self.1.get()
     }
 }
 

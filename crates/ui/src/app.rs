@@ -7,6 +7,7 @@ use std::time::Instant;
 use eframe::egui::{CentralPanel, Context, FocusDirection, Ui, ViewportCommand, Visuals};
 use lanlens_model::{CameraId, Command, Snapshot};
 
+use crate::adding::Adding;
 use crate::banner::Banners;
 use crate::empty;
 use crate::fonts::{SystemFonts, install_fonts};
@@ -45,6 +46,7 @@ pub struct ViewerApp {
     layout: GridLayout,
     banners: Banners,
     overlay: Overlay,
+    adding: Adding,
     selected: Option<CameraId>,
     focused: Option<CameraId>,
     /// The selection was moved with the keyboard: bring it into sight.
@@ -92,6 +94,7 @@ impl ViewerApp {
             layout: GridLayout::default(),
             banners: Banners::default(),
             overlay: Overlay::default(),
+            adding: Adding::default(),
             selected: None,
             focused: None,
             reveal: false,
@@ -122,8 +125,11 @@ impl ViewerApp {
         let order = &mut self.store.settings.order;
         self.wall.begin(&snapshot, order, !self.only.is_empty(), now);
         self.forget_the_gone();
-        self.keys(ui);
-        self.overlay.paste(ui, self.port.as_ref());
+        // While somebody types, letters are letters.
+        if !self.adding.is_open() {
+            self.keys(ui);
+            self.overlay.paste(ui, self.port.as_ref());
+        }
         self.header(ui);
         if self.banners.ui(ui, &snapshot) {
             self.port.send(Command::DismissNews);
@@ -140,6 +146,7 @@ impl ViewerApp {
             let (wall, port) = (&self.wall, self.port.as_ref());
             self.overlay.ui(ui, area, &snapshot, |id| wall.camera(id), port);
         });
+        self.adding.ui(ui, snapshot.scan, self.port.as_ref());
         self.end(ui);
     }
 
@@ -161,6 +168,7 @@ impl ViewerApp {
         for wish in wishes {
             match wish {
                 KeyWish::Refresh => self.port.send(Command::Refresh),
+                KeyWish::Add => self.adding.open(),
                 KeyWish::Fullscreen => toggle_fullscreen(ui),
                 KeyWish::Move(direction) => self.step(ui, direction),
                 KeyWish::Focus => self.toggle_selected(ui),
@@ -230,6 +238,7 @@ impl ViewerApp {
             fullscreen: is_fullscreen(ui),
         };
         match header.ui(ui) {
+            Some(HeaderAct::Add) => self.adding.open(),
             Some(HeaderAct::Refresh) => self.port.send(Command::Refresh),
             Some(HeaderAct::ToggleSidebar) => self.store.settings.sidebar ^= true,
             Some(HeaderAct::ToggleFullscreen) => toggle_fullscreen(ui),
@@ -252,7 +261,7 @@ impl ViewerApp {
 
     fn stage(&mut self, ui: &mut Ui, snapshot: &Snapshot) {
         if self.wall.cameras().is_empty() {
-            empty::ui(ui, &self.only, snapshot);
+            empty::ui(ui, &self.only, snapshot, self.port.finding().as_ref());
             return;
         }
         let focused = self.focused.and_then(|id| self.wall.index(id));

@@ -54,6 +54,7 @@ impl Footer<'_> {
         draw::key_hint(ui, "F5", "look again");
         draw::key_hint(ui, "F11", "fullscreen");
         if self.cameras.is_empty() {
+            draw::key_hint(ui, "A", "add a camera");
             return;
         }
         if self.watched {

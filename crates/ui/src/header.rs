@@ -13,7 +13,7 @@ use crate::theme::{self, Palette};
 /// Height, points.
 const HEIGHT: f32 = 52.0;
 /// Width that the switches need, points.
-const SWITCHES: f32 = 126.0;
+const SWITCHES: f32 = 165.0;
 /// Width that the title needs, points.
 const TITLE: f32 = 76.0;
 /// Width that a count may need, points.
@@ -32,6 +32,7 @@ pub(crate) struct Header<'a> {
 /// What somebody pressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HeaderAct {
+    Add,
     Refresh,
     ToggleSidebar,
     ToggleFullscreen,
@@ -104,6 +105,7 @@ impl Header<'_> {
         switch(icon, label, false, HeaderAct::ToggleFullscreen);
         switch(icons::SIDEBAR, "Camera list", self.sidebar, HeaderAct::ToggleSidebar);
         switch(icons::ARROWS_CLOCKWISE, "Look again", false, HeaderAct::Refresh);
+        switch(icons::PLUS, "Add a camera", false, HeaderAct::Add);
         act
     }
 }

@@ -24,6 +24,8 @@ pub(crate) const LOCK_KEY: &str = "\u{e2fe}";
 pub(crate) const ENVELOPE: &str = "\u{e218}";
 /// The connection is gone.
 pub(crate) const PLUGS: &str = "\u{eb56}";
+/// One more.
+pub(crate) const PLUS: &str = "\u{e3d4}";
 /// Refused.
 pub(crate) const PROHIBIT: &str = "\u{e3de}";
 /// The list at the side.

@@ -16,6 +16,8 @@ pub(crate) enum KeyWish {
     Refresh,
     /// F11.
     Fullscreen,
+    /// A: add a camera by its address, or search for it.
+    Add,
     /// W: who watches the selected camera.
     Watchers,
 }
@@ -28,6 +30,7 @@ pub(crate) fn take(input: &mut InputState, button_focused: bool) -> Vec<KeyWish>
         (Key::F5, KeyWish::Refresh),
         (Key::F11, KeyWish::Fullscreen),
         (Key::W, KeyWish::Watchers),
+        (Key::A, KeyWish::Add),
     ];
     let tiles = [
         (Key::Enter, KeyWish::Focus),

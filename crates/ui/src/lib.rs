@@ -13,6 +13,7 @@
 //!                                                     └─▶ Command (Refresh, SetLayer, SetVisible, …)
 //! ```
 
+mod adding;
 mod app;
 mod banner;
 mod draw;

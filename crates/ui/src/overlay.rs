@@ -5,6 +5,7 @@
 use eframe::egui::{Event, Rect, Ui, ViewportCommand};
 use lanlens_model::{CameraId, CameraView, Command, Snapshot};
 
+use crate::adding;
 use crate::paste::{self, BrokenLink};
 use crate::port::UiPort;
 use crate::requests::Requests;
@@ -22,19 +23,24 @@ pub(crate) struct Overlay {
 }
 
 impl Overlay {
-    /// Takes the links that were pasted in this pass. Other text is left alone, unless a button asked
+    /// Takes the links and addresses that were pasted in this pass. Other text is left alone, unless a button asked
     /// for it.
     pub(crate) fn paste(&mut self, ui: &Ui, port: &dyn UiPort) {
         let (now, pasted) = ui.input(|input| {
             let pasted = input.events.iter().filter_map(|event| match event {
-                Event::Paste(text) => Some(paste::read(text)),
+                Event::Paste(text) => Some(text.clone()),
                 _ => None,
             });
             (input.time, pasted.collect::<Vec<_>>())
         });
-        for link in pasted {
+        for text in pasted {
+            if let Some(address) = adding::address(&text) {
+                port.send(Command::AddPeer(address));
+                self.toast.say(format!("Connecting to {address}."), now);
+                continue;
+            }
             let asked = std::mem::take(&mut self.asked_for_paste);
-            match link {
+            match paste::read(&text) {
                 Some(Ok(invitation)) => {
                     port.send(Command::Join(invitation));
                     self.toast

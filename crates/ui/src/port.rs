@@ -1,13 +1,13 @@
-//! What a window needs from the rest of the program, as a trait of three methods, so that tests and
-//! the prototype drive the very same window with drawn cameras.
+//! What a window needs from the rest of the program, as a small trait, so that tests and the
+//! prototype drive the very same window with drawn cameras.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use lanlens_media::{LatestSlot, VideoFrame};
-use lanlens_model::{CameraId, Command, Snapshot};
+use lanlens_model::{CameraId, Command, Finding, Snapshot};
 
-/// The window's only way to the node. All three are called on the window's thread and must not
+/// The window's only way to the node. All methods are called on the window's thread and must not
 /// block.
 pub trait UiPort {
     /// The newest state.
@@ -18,6 +18,11 @@ pub trait UiPort {
 
     /// Tells a wish. Where it can't be taken now it may be dropped; the window will not ask again.
     fn send(&self, command: Command);
+
+    /// Why there is no camera, once somebody has found out; shown while there is none.
+    fn finding(&self) -> Option<Finding> {
+        None
+    }
 }
 
 /// Which graphics interface paints the window.

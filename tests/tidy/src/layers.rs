@@ -22,11 +22,15 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("record", &["media"]),
     ("web", &["model", "protocol", "identity"]),
     ("node", BELOW_NODE),
+    (
+        "doctor",
+        &["model", "protocol", "media", "identity", "discovery", "signaling", "rtc", "codec"],
+    ),
     ("ui", &["model", "media"]),
     ("app", &["model", "node"]),
     ("camera", &["app", "model", "node"]),
-    ("viewer", &["app", "model", "node", "ui"]),
-    ("cli", &["app", "model", "identity", "node", "media", "record"]),
+    ("viewer", &["app", "model", "node", "doctor", "ui"]),
+    ("cli", &["app", "model", "identity", "node", "doctor", "media", "record"]),
 ];
 
 /// What `node` composes; what the tests of any crate may use.
@@ -65,7 +69,21 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("rtc", &["rtc"]),
     ("rustls", &["identity", "signaling", "web"]),
     ("skrifa", &["ui"]),
-    ("tokio", &["discovery", "signaling", "rtc", "web", "node", "app", "camera", "viewer", "cli"]),
+    (
+        "tokio",
+        &[
+            "discovery",
+            "signaling",
+            "rtc",
+            "web",
+            "node",
+            "doctor",
+            "app",
+            "camera",
+            "viewer",
+            "cli",
+        ],
+    ),
     ("tokio-rustls", &["signaling", "web"]),
     ("tokio-tungstenite", &["signaling"]),
     ("tracing-subscriber", &["app"]),

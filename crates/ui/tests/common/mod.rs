@@ -11,8 +11,8 @@ use egui_kittest::kittest::Queryable;
 use egui_kittest::wgpu::{WgpuTestRenderer, create_render_state, default_wgpu_setup};
 use lanlens_media::{CaptureTime, FramePool, LatestSlot, VideoFrame};
 use lanlens_model::{
-    CameraId, CameraView, Code, Command, DeviceId, DeviceView, Epoch, Layer, MediaKind, NodeId,
-    Percentiles, RequestView, Snapshot, StreamStats, TileState,
+    CameraId, CameraView, Code, Command, DeviceId, DeviceView, Epoch, Finding, Layer, MediaKind,
+    NodeId, Percentiles, RequestView, Snapshot, StreamStats, TileState,
 };
 use lanlens_ui::{
     CloseHandle, RepaintHandle, SystemFonts, UiPort, VideoPainter, ViewerApp, ViewerOptions,
@@ -31,6 +31,7 @@ struct Inner {
     snapshot: Arc<Snapshot>,
     slots: Vec<(CameraId, Slot)>,
     commands: Vec<Command>,
+    finding: Option<Finding>,
 }
 
 pub(crate) fn id(n: usize) -> CameraId {
@@ -129,6 +130,11 @@ impl World {
         self.slot(id(n)).unwrap()
     }
 
+    /// What the doctor has found.
+    pub(crate) fn found(&self, finding: Option<Finding>) {
+        self.inner.lock().unwrap().finding = finding;
+    }
+
     /// What was sent since the last call.
     pub(crate) fn commands(&self) -> Vec<Command> {
         std::mem::take(&mut self.inner.lock().unwrap().commands)
@@ -147,6 +153,10 @@ impl UiPort for World {
 
     fn send(&self, command: Command) {
         self.inner.lock().unwrap().commands.push(command);
+    }
+
+    fn finding(&self) -> Option<Finding> {
+        self.inner.lock().unwrap().finding.clone()
     }
 }
 
