@@ -26,8 +26,12 @@ impl LastFinding {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn set(&self, finding: Option<Finding>) {
-        *self.shared.lock().unwrap_or_else(PoisonError::into_inner) = finding;
+    /// Whether that is news.
+    fn set(&self, finding: Option<Finding>) -> bool {
+        let mut last = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let news = *last != finding;
+        *last = finding;
+        news
     }
 }
 
@@ -43,10 +47,10 @@ pub(crate) async fn look_while_empty(
             sleep(EMPTY_FOR).await;
             loop {
                 match examine(&config, Progress::silent()).await {
-                    Ok(findings) => last.set(most_telling(&findings).cloned()),
+                    Ok(findings) if last.set(most_telling(&findings).cloned()) => repaint(),
+                    Ok(_) => {}
                     Err(error) => tracing::warn!(%error, "cannot look why there is no camera"),
                 }
-                repaint();
                 sleep(AGAIN).await;
             }
         };

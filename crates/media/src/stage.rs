@@ -28,6 +28,18 @@ pub enum SourceError {
     Unsupported(String),
 }
 
+impl SourceError {
+    /// The same for whoever watches from elsewhere: nothing of this computer's files and devices.
+    pub fn for_viewers(&self) -> &'static str {
+        match self {
+            SourceError::Busy { .. } => "another program on its computer uses it; close it there",
+            SourceError::NotFound(_) => "it is not plugged in",
+            SourceError::Lost(_) => "it stopped, or was unplugged",
+            SourceError::Unsupported(_) => "what it delivers cannot be used; see its terminal",
+        }
+    }
+}
+
 /// Somewhere pictures come from. Lives on its own thread.
 pub trait FrameSource: Send {
     /// Size and rate of what [`next_frame`](Self::next_frame) gives.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use lanlens_model::limits::DIALS_MAX;
 use lanlens_model::{NodeId, Role};
 
 use crate::backoff::Backoff;
@@ -26,27 +27,37 @@ pub(crate) struct Typed {
 impl Mesh {
     pub(crate) fn on_add_peer(&mut self, address: SocketAddr) {
         let due = self.now;
-        self.directory.typed.entry(address).or_insert_with(|| Typed {
+        let typed = self.directory.typed.entry(address).or_insert_with(|| Typed {
             backoff: Backoff::starting(due),
             dialing: None,
             node: None,
             complained: false,
             once: false,
         });
+        // Where a search was there first, it is a person's wish from now on.
+        (typed.once, typed.complained) = (false, false);
     }
 
     pub(crate) fn dial_what_is_due(&mut self) {
+        self.dial_what_was_typed();
         let now = self.now;
-        let mut due: Vec<(bool, Instant, NodeId)> = self
+        let mut due: Vec<(bool, bool, Instant, NodeId)> = self
             .directory
             .nodes
             .iter()
             .filter(|(id, node)| self.wants_link(**id, node) && node.backoff.due() <= now)
-            .map(|(id, node)| (node.proven.is_none(), node.backoff.due(), *id))
+            .map(|(id, node)| {
+                (node.is_only_remembered(), node.proven.is_none(), node.backoff.due(), *id)
+            })
             .collect();
-        // Who has proven itself before goes before hearsay, then who waits longest.
+        // Who is here goes before who was here once, who has proven itself before goes before hearsay,
+        // then who waits longest.
         due.sort_unstable();
-        for (_, _, id) in due.into_iter().take(self.links.free_dials()) {
+        for (unseen, _, _, id) in due {
+            let room = if unseen { self.free_dials_for_unseen() } else { self.links.free_dials() };
+            if room == 0 {
+                return;
+            }
             let dial = self.links.new_dial(Target::Node(id));
             let Some(node) = self.directory.nodes.get_mut(&id) else { continue };
             node.dialing = Some(dial);
@@ -54,6 +65,19 @@ impl Mesh {
             let addresses = node.addresses();
             self.act(Action::Dial { dial, addresses, expect: Some(id.device()) });
         }
+    }
+
+    /// Those whom nothing announces leave half of the attempts to others.
+    fn free_dials_for_unseen(&self) -> usize {
+        let nodes = self.directory.nodes.values();
+        let under_way =
+            nodes.filter(|node| node.dialing.is_some() && node.is_only_remembered()).count();
+        self.links.free_dials().min((DIALS_MAX / 2).saturating_sub(under_way))
+    }
+
+    /// First of all: a person waits for it.
+    fn dial_what_was_typed(&mut self) {
+        let now = self.now;
         let typed: Vec<SocketAddr> = self
             .directory
             .typed
@@ -75,7 +99,10 @@ impl Mesh {
             // The end of an attempt is an input of its own.
             return None;
         }
-        let nodes = self.directory.nodes.iter().filter(|(id, node)| self.wants_link(**id, node));
+        let unseen = self.free_dials_for_unseen() > 0;
+        let nodes = self.directory.nodes.iter().filter(|(id, node)| {
+            self.wants_link(**id, node) && (unseen || !node.is_only_remembered())
+        });
         let typed = self.directory.typed.values().filter(|typed| self.wants_typed(typed));
         nodes
             .map(|(_, node)| node.backoff.due())

@@ -31,6 +31,9 @@ const CAMERA_DIALS_AFTER: Duration = Duration::from_millis(200);
 /// Echoes of announcements from before a goodbye are told from a new start for this long.
 const GOODBYE_REMEMBERED: Duration = Duration::from_secs(10);
 
+/// Places are written to the disk this often at most, each.
+const WRITE_EVERY: Duration = Duration::from_secs(10);
+
 /// After our own network came back, cameras have this long to be heard again.
 const ANNOUNCED_AGAIN: Duration = Duration::from_secs(10);
 
@@ -55,11 +58,12 @@ pub(crate) struct Node {
     pub(crate) epoch: Epoch,
     pub(crate) name: String,
     instances: BTreeMap<String, Instance>,
-    /// Where it is, says the camera that told of it.
-    pub(crate) told: Vec<SocketAddr>,
-    pub(crate) told_by: Option<NodeId>,
-    /// Where it was reached in an earlier life of this program.
+    /// Where it is, say the cameras that told of it.
+    pub(crate) told: ById<NodeId, Vec<SocketAddr>>,
+    /// Where it was reached in an earlier life of this program, or in this one.
     pub(crate) remembered: Vec<SocketAddr>,
+    /// When that was written down last.
+    written: Option<Instant>,
     /// The address at which it last proved itself.
     pub(crate) proven: Option<SocketAddr>,
     pub(crate) link: Option<LinkId>,
@@ -107,6 +111,8 @@ pub(crate) struct Camera {
     pub(crate) lost: Option<LostReason>,
     /// What its node says of its device.
     pub(crate) trouble: Option<String>,
+    /// When it said so.
+    pub(crate) trouble_at: Option<Instant>,
     /// Why it has no pictures, as the program was told.
     pub(crate) cause: Option<Cause>,
     pub(crate) last_picture: Option<Instant>,
@@ -123,9 +129,9 @@ impl Node {
             epoch,
             name: String::new(),
             instances: BTreeMap::new(),
-            told: Vec::new(),
-            told_by: None,
+            told: ById::new(),
             remembered: Vec::new(),
+            written: None,
             proven: None,
             link: None,
             dialing: None,
@@ -148,7 +154,7 @@ impl Node {
         let announced = self.instances.values().flat_map(|instance| instance.addresses.iter());
         let (wrong, good): (Vec<_>, Vec<_>) = announced.partition(|a| self.wrong.contains(a));
         let mut all: Vec<SocketAddr> = Vec::new();
-        let hearsay = self.told.iter().chain(&self.remembered);
+        let hearsay = self.told.values().flatten().chain(&self.remembered);
         for address in self.proven.iter().chain(good).chain(hearsay).chain(wrong) {
             if !all.contains(address) && all.len() < ADDRESSES_PER_NODE_MAX {
                 all.push(*address);
@@ -171,6 +177,16 @@ impl Node {
         }
     }
 
+    /// How many service instances announce it.
+    pub(crate) fn instance_count(&self) -> usize {
+        self.instances.len()
+    }
+
+    /// Whether the service instance of this name does.
+    pub(crate) fn announced_by(&self, instance: &str) -> bool {
+        self.instances.contains_key(instance)
+    }
+
     fn announces(&self, camera: CameraId) -> bool {
         self.instances.values().any(|instance| instance.camera == Some(camera))
     }
@@ -189,6 +205,12 @@ impl Node {
             || !self.instances.is_empty()
             || !self.told.is_empty()
             || !self.remembered.is_empty()
+    }
+
+    /// It has left, and may come back without a word that we could hear. (Where its announcements are
+    /// heard, a new one brings it back, and an old one must not.)
+    fn may_return_unheard(&self) -> bool {
+        self.left.is_some() && !self.remembered.is_empty() && self.instances.is_empty()
     }
 
     /// Nothing says that it is there today.
@@ -221,7 +243,7 @@ impl Directory {
         let expiry = |camera: &Camera| camera.offline_since.map(|since| since + OFFLINE_KEPT);
         let returns = |node: &Node| node.left.map(|(_, at)| at + GOODBYE_REMEMBERED);
         let cameras = self.cameras.values().filter_map(expiry);
-        let nodes = self.nodes.values().filter(|node| !node.remembered.is_empty());
+        let nodes = self.nodes.values().filter(|node| node.may_return_unheard());
         cameras.chain(nodes.filter_map(returns)).map(|due| due.max(now)).min()
     }
 
@@ -243,10 +265,12 @@ impl Mesh {
         if left.is_some_and(|(epoch, _)| txt.epoch <= epoch) {
             return;
         }
-        let Some(node) = self.meet(txt.node, txt.role, txt.epoch) else {
+        if self.meet(txt.node, txt.role, txt.epoch).is_none() {
             self.directory.cameras_over_limit += u64::from(txt.camera.is_some());
             return;
-        };
+        }
+        self.make_room_for_instance(txt.node, &instance);
+        let Some(node) = self.directory.nodes.get_mut(&txt.node) else { return };
         let entry = Instance {
             addresses: addresses.into_iter().filter(|a| a.port() >= PORT_MIN).collect(),
             camera: txt.camera,
@@ -335,6 +359,7 @@ impl Mesh {
             ever_live: false,
             lost: None,
             trouble: None,
+            trouble_at: None,
             cause: None,
             last_picture: None,
             pace: Pace::default(),
@@ -368,8 +393,7 @@ impl Mesh {
         // Forgotten between its dial and its greeting, it would be dialed again without a pause.
         let greeting = self.links.greeting();
         let (before, now) = (directory.nodes.len(), self.now);
-        for node in directory.nodes.values_mut().filter(|node| !node.remembered.is_empty()) {
-            // It may have come back without a word that we could hear.
+        for node in directory.nodes.values_mut().filter(|node| node.may_return_unheard()) {
             node.left = node.left.filter(|(_, at)| now < *at + GOODBYE_REMEMBERED);
         }
         directory.nodes.retain(|id, node| {
@@ -393,14 +417,27 @@ impl Mesh {
 
     /// Writes down where a camera's node is, if that has changed since it was written last.
     pub(crate) fn remember_place(&mut self, id: NodeId) {
+        let now = self.now;
         let Some(node) = self.directory.nodes.get_mut(&id) else { return };
-        let mut addresses = node.addresses();
+        // Not what others say of it, nor what was remembered before: lies must not outlive the day.
+        let own = node.instances.values().filter(|instance| instance.epoch == node.epoch);
+        let announced = own.flat_map(|instance| &instance.addresses);
+        let mut addresses: Vec<SocketAddr> = Vec::new();
+        for address in node.proven.iter().chain(announced) {
+            if !addresses.contains(address) && addresses.len() < ADDRESSES_PER_NODE_MAX {
+                addresses.push(*address);
+            }
+        }
         // Interfaces are numbered anew at every start of the system.
         addresses.retain(|a| !matches!(a.ip(), IpAddr::V6(ip) if ip.is_unicast_link_local()));
         addresses.retain(|address| !node.wrong.contains(address));
-        if addresses.is_empty() || addresses == node.remembered {
+        let as_before = addresses.len() == node.remembered.len()
+            && addresses.iter().all(|address| node.remembered.contains(address));
+        let just_now = node.written.is_some_and(|at| now < at + WRITE_EVERY);
+        if addresses.is_empty() || as_before || just_now {
             return;
         }
+        node.written = Some(now);
         node.remembered.clone_from(&addresses);
         self.act(Action::RememberNode(KnownNode { node: id, addresses }));
     }
@@ -429,10 +466,13 @@ impl Mesh {
         let Some(camera) = self.directory.cameras.get(&id) else { return false };
         let watched =
             self.watching.of_camera(id).is_some_and(|(_, session)| session.has_pictures());
-        let vouched = self.directory.nodes.get(&camera.node).is_some_and(|node| {
+        let node = self.directory.nodes.get(&camera.node);
+        let vouched = node.is_some_and(|node| {
             (node.link.is_some() && camera.told) || (node.left.is_none() && node.announces(id))
         });
-        vouched || watched || (camera.listed && self.hears_nobody())
+        // Who said goodbye has left, whoever else is heard.
+        let left = node.is_some_and(|node| node.left.is_some());
+        vouched || watched || (camera.listed && !left && self.hears_nobody())
     }
 
     pub(crate) fn list_if_new(&mut self, id: CameraId) {

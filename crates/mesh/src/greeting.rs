@@ -1,5 +1,7 @@
 //! The first message on a link: who we are, who they are, and which of two links stays.
 
+use std::time::Duration;
+
 use lanlens_model::limits::{
     CAMERAS_MAX, LINKS_PER_DEVICE_MAX, OPEN_LINKS_MAX, UNKNOWN_LINKS_MAX,
     UNKNOWN_LINKS_PER_DEVICE_MAX,
@@ -10,6 +12,9 @@ use lanlens_protocol::{ErrorCode, Greeting, Message, OfferedCamera, VERSION};
 use crate::io::LinkId;
 use crate::links::{Phase, Target};
 use crate::{Action, Mesh};
+
+/// Two sides that dial each other unknowingly do so within this: an attempt takes no longer.
+const CROSSING: Duration = Duration::from_secs(5);
 
 impl Mesh {
     /// What we say first to a device.
@@ -61,6 +66,12 @@ impl Mesh {
         if self.too_many_strangers(id, &greeting) {
             return self.refuse_link(id, ErrorCode::Limit, "too many devices wait here");
         }
+        if let Some(Target::Typed(address)) = target
+            && self.directory.typed.get(&address).is_some_and(|typed| typed.once)
+        {
+            // Its node is known by name now.
+            self.directory.typed.remove(&address);
+        }
         if !self.keeps(id, &greeting) {
             self.links.open.remove(&id);
             return self.act(Action::CloseLink { link: id });
@@ -75,10 +86,6 @@ impl Mesh {
             typed.node = Some(greeting.node);
             typed.complained = false;
             typed.backoff.succeeded();
-            if typed.once {
-                // Its node is known by name now.
-                self.directory.typed.remove(&address);
-            }
         }
         if target.is_none() {
             // First of all that is said here, and while we still hold the sessions it names.
@@ -151,13 +158,17 @@ impl Mesh {
     }
 
     /// Whether a new link is kept beside what stands already: a later start of the node replaces an
-    /// earlier one; otherwise the link that the lower node dialed stays, and of two dialed by the
-    /// same node the newer, because the older must be dead at that node.
+    /// earlier one, and a new link one of long ago, which must be dead at the other side, perhaps
+    /// because it has moved. Of two that crossed, the link that the lower node dialed stays, and of
+    /// two dialed by the same node the newer.
     fn keeps(&self, new: LinkId, greeting: &Greeting) -> bool {
         let Some(node) = self.directory.nodes.get(&greeting.node) else { return true };
         let Some(old) = node.link else { return true };
         if greeting.epoch != node.epoch {
             return greeting.epoch > node.epoch;
+        }
+        if self.links.open.get(&old).is_some_and(|old| self.now >= old.opened + CROSSING) {
+            return true;
         }
         let (new, old) = (self.dialer(new, greeting.node), self.dialer(old, greeting.node));
         new <= old

@@ -33,6 +33,7 @@ mod room;
 mod scanning;
 mod serving;
 mod showing;
+mod sizes;
 mod telling;
 mod trouble;
 mod view;
@@ -54,6 +55,7 @@ pub use io::{
 };
 pub use pace::Pace;
 pub use scanning::ScanInput;
+pub use sizes::Sizes;
 
 use asking::Asking;
 use copies::Copies;

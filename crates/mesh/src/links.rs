@@ -45,6 +45,7 @@ pub(crate) struct Link {
     pub(crate) told_troubles: Troubles,
     /// Where the other side was told that cameras are.
     pub(crate) told_nodes: Vec<ToldNode>,
+    pub(crate) opened: Instant,
     pub(crate) channel: ChannelBinding,
     /// It has shown the right invitation.
     pub(crate) invited: bool,
@@ -86,6 +87,11 @@ impl Links {
         self.open.values().filter_map(dialed).collect()
     }
 
+    /// How many attempts are under way.
+    pub(crate) fn dials(&self) -> usize {
+        self.dials.len()
+    }
+
     /// How many more attempts may be under way.
     pub(crate) fn free_dials(&self) -> usize {
         DIALS_MAX.saturating_sub(self.dials.len())
@@ -121,6 +127,7 @@ impl Mesh {
             told_people: None,
             told_troubles: Troubles::default(),
             told_nodes: Vec::new(),
+            opened: self.now,
             channel,
             invited: false,
             run: None,
@@ -247,6 +254,7 @@ impl Mesh {
             camera.told = false;
             camera.trouble = None;
         }
+        self.forget_what_was_told_by(id);
         self.orphan_watched(id, now + SESSION_RESUME);
         self.orphan_served(id, now + SESSION_RESUME);
     }

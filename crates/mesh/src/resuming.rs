@@ -14,6 +14,8 @@ impl Mesh {
         for handle in self.watched_of(node) {
             let Some(session) = self.watching.sessions.get_mut(&handle) else { continue };
             session.orphan_until = Some(until);
+            // Who says nothing any more is not waited for.
+            session.waits_for_source = false;
             self.end_without_pictures(handle);
         }
     }

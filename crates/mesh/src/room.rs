@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
-use lanlens_model::limits::{CAMERAS_PER_VIEWER_MAX, NODES_MAX};
+use lanlens_model::limits::{ADDRESSES_PER_NODE_MAX, CAMERAS_PER_VIEWER_MAX, NODES_MAX};
 use lanlens_model::{CameraId, DeviceId, Event, LostReason, NodeId, origin};
 use lanlens_protocol::ErrorCode;
 
@@ -52,6 +52,19 @@ impl Mesh {
         self.directory.node_made_way = Some(self.now);
         self.forget_node(vain);
         true
+    }
+
+    /// A node is announced by one service instance, and by liars: which of too many are believed is left
+    /// to chance, so that no order of names or times shuts the true one out for good.
+    pub(crate) fn make_room_for_instance(&mut self, id: NodeId, instance: &str) {
+        let Some(node) = self.directory.nodes.get(&id) else { return };
+        if node.announced_by(instance) || node.instance_count() < ADDRESSES_PER_NODE_MAX {
+            return;
+        }
+        let mut of_node = self.directory.instances.iter().filter(|(_, of)| **of == id);
+        let victim = of_node.nth(self.rng.usize(0..ADDRESSES_PER_NODE_MAX));
+        let Some(victim) = victim.map(|(name, _)| name.clone()) else { return };
+        self.on_removed(&victim);
     }
 
     fn may_make_way(&self, last: Option<Instant>) -> bool {

@@ -3,20 +3,22 @@
 //!
 //! Only whoever may watch is told, and only of announcements that everyone there can hear. What is told
 //! is hearsay like an announcement: worth dialing, with the key to be proven. A liar gets us to dial
-//! [`TOLD_NODES_MAX`] wrong doors, slowly.
+//! [`TOLD_NODES_MAX`] wrong doors, and one more every ten seconds; what it said is forgotten with it.
 
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use lanlens_model::limits::TOLD_NODES_MAX;
-use lanlens_model::{Access, Epoch, NodeId, Role};
+use lanlens_model::{Access, DeviceId, Epoch, NodeId, Role};
 use lanlens_protocol::{Message, ToldNode};
 
 use crate::io::LinkId;
-use crate::{Action, Mesh};
+use crate::quota::Quota;
+use crate::{Action, ById, Mesh};
 
 /// Changes are told together.
 const TELL_EVERY: Duration = Duration::from_secs(1);
+/// After as many as one message holds, a device may tell of one more in this time.
+const ANOTHER_EVERY: Duration = Duration::from_secs(10);
 
 #[derive(Default)]
 pub(crate) struct Telling {
@@ -24,6 +26,8 @@ pub(crate) struct Telling {
     next: Option<Instant>,
     /// Something waits to be told until then.
     late: bool,
+    /// How many more unknown nodes each device may tell us of now.
+    believed: ById<DeviceId, Quota>,
 }
 
 impl Telling {
@@ -59,7 +63,7 @@ impl Mesh {
         if stale.is_empty() || self.telling.next.is_some_and(|next| self.now < next) {
             return;
         }
-        self.telling = Telling { next: Some(self.now + TELL_EVERY), late: false };
+        (self.telling.next, self.telling.late) = (Some(self.now + TELL_EVERY), false);
         for id in stale {
             self.act(Action::Send { link: id, message: Message::Nodes { nodes: nodes.clone() } });
             if let Some(link) = self.links.open.get_mut(&id) {
@@ -74,21 +78,36 @@ impl Mesh {
         if self.config.role != Role::Viewer || believed != Some(Access::Granted) {
             return;
         }
-        let told: BTreeSet<NodeId> = nodes.iter().map(|told| told.node).collect();
-        for (id, node) in &mut self.directory.nodes {
-            if node.told_by == Some(teller) && !told.contains(id) {
-                // It says so no longer; what was found true in the meantime stands by itself.
-                node.told_by = None;
-                node.told.clear();
-            }
-        }
+        // All of it, each time: what it says no longer is taken back.
+        self.forget_what_was_told_by(teller);
         let own = self.config.node;
         for ToldNode { node: id, addresses } in nodes.into_iter().filter(|told| told.node != own) {
-            let Some(node) = self.meet(id, Role::Camera, Epoch::default()) else { continue };
-            if node.told_by.is_none_or(|by| by == teller) {
-                node.told_by = Some(teller);
-                node.told = addresses;
+            if !self.directory.nodes.contains_key(&id) && !self.may_tell_of_another(teller.device())
+            {
+                continue;
             }
+            if let Some(node) = self.meet(id, Role::Camera, Epoch::default()) {
+                node.told.insert(teller, addresses);
+            }
+        }
+    }
+
+    /// Names that nobody else knows cost a dial each.
+    fn may_tell_of_another(&mut self, device: DeviceId) -> bool {
+        let (now, burst) = (self.now, TOLD_NODES_MAX as u32);
+        let believed = &mut self.telling.believed;
+        believed.retain(|_, quota| !quota.is_full(burst, ANOTHER_EVERY, now));
+        believed.entry(device).or_insert_with(|| Quota::full(burst, now)).take(
+            burst,
+            ANOTHER_EVERY,
+            now,
+        )
+    }
+
+    /// It is gone, or may no longer be believed.
+    pub(crate) fn forget_what_was_told_by(&mut self, teller: NodeId) {
+        for node in self.directory.nodes.values_mut() {
+            node.told.remove(&teller);
         }
     }
 }

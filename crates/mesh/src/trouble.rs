@@ -66,6 +66,7 @@ impl Mesh {
             return;
         }
         camera.trouble = trouble;
+        camera.trouble_at = Some(now);
         let waits = camera.trouble.is_some();
         let session = self.watching.sessions.values_mut().find(|session| session.camera == id);
         if let Some(session) = session {

@@ -26,6 +26,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Without any picture for this long a session is made anew: slow cameras open within it.
 const PICTURE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Pictures that come so soon after the word of a broken device were made before it.
+const ON_THEIR_WAY: Duration = Duration::from_secs(1);
+
 /// Sessions that may be begun with one device at once: as many as it may have cameras.
 const OPEN_BURST: u32 = CAMERAS_PER_VIEWER_MAX as u32;
 /// After that, one in this time.
@@ -307,7 +310,10 @@ impl Mesh {
         }
         let first_of_session = !std::mem::replace(&mut session.shown, true);
         let was_stalled = session.stalled.take().is_some();
-        session.waits_for_source = false;
+        let believed = self.directory.cameras.get(&session.camera).and_then(|c| c.trouble_at);
+        // Pictures say more than words, but some were on their way when the words were said.
+        let overruled = believed.is_none_or(|at| now >= at + ON_THEIR_WAY);
+        session.waits_for_source &= !overruled;
         session.pace.on_picture(now);
         let id = session.camera;
         if let Some(retry) = self.watching.retries.get_mut(&id) {
@@ -317,8 +323,9 @@ impl Mesh {
         let last = camera.last_picture.replace(now);
         camera.first_picture.get_or_insert(now);
         camera.lost = None;
-        // Pictures say more than words.
-        camera.trouble = None;
+        if overruled {
+            camera.trouble = None;
+        }
         let node = camera.node;
         if !std::mem::replace(&mut camera.ever_live, true) {
             let since_discovered_ms = millis(now - camera.discovered);
@@ -451,6 +458,9 @@ impl Mesh {
             node.people = None;
         }
         let code = node.request.code().filter(|_| state == Access::Pending);
+        if state != Access::Granted {
+            self.forget_what_was_told_by(node_id);
+        }
         let cameras: Vec<CameraId> = self
             .directory
             .cameras

@@ -11,7 +11,7 @@ use common::{Rig, channel, device};
 use lanlens_mesh::{
     Action, Config, DialFailure, DialId, LinkEnd, LinkId, LinkInput, Mesh, ScanInput, SessionInput,
 };
-use lanlens_model::limits::TOLD_NODES_MAX;
+use lanlens_model::limits::{DIALS_MAX, TOLD_NODES_MAX};
 use lanlens_model::{
     Access, AccessMode, CameraId, CameraView, Cause, Command, Epoch, Event, KnownNode, NodeId,
     Role, RunId, Selection, SessionId, TileState, TrustView,
@@ -72,15 +72,19 @@ impl Desk {
     }
 
     fn hear(&mut self) {
+        self.hear_of(camera(), "a");
+    }
+
+    fn hear_of(&mut self, camera: CameraId, instance: &str) {
         let txt = Txt {
-            node: node(),
+            node: NodeId::new(camera.device(), "slot"),
             role: Role::Camera,
             epoch: Epoch(self.epoch),
-            camera: Some(camera()),
+            camera: Some(camera),
             name: "Nursery".into(),
         };
-        let resolved =
-            DiscoveryEvent::Resolved { instance: "a".into(), txt, addresses: vec![address()] };
+        let (instance, addresses) = (instance.to_owned(), vec![address()]);
+        let resolved = DiscoveryEvent::Resolved { instance, txt, addresses };
         self.mesh.handle_discovery(resolved, self.now);
         self.drain();
     }
@@ -262,11 +266,14 @@ fn a_device_without_pictures_is_told_in_its_words_and_waited_for() {
 fn nobody_is_believed_about_the_cameras_of_others() {
     let (mut desk, link) = Desk::watching();
     let other = CameraId::new(device("other"), "pattern");
+    desk.hear_of(other, "b");
     for camera in [other, CameraId::new(device("camera"), "none")] {
         desk.say(link, Message::Source { camera, trouble: Some("lies".into()) });
     }
     desk.wait(Duration::from_secs(1));
     assert_eq!(desk.view().cause, Some(Cause::NoPictures));
+    let causes = causes(&desk.take());
+    assert!(!causes.iter().any(|cause| matches!(cause, Cause::Source(_))), "{causes:?}");
 }
 
 #[test]
@@ -418,6 +425,75 @@ fn a_camera_that_said_goodbye_is_looked_for_again_where_it_was() {
 }
 
 #[test]
+fn an_announcement_from_before_a_goodbye_brings_nothing_back_and_one_after_it_does() {
+    let (mut desk, link) = Desk::watching();
+    // Its goodbye by multicast gets lost: the announcement stands.
+    desk.say(link, Message::Bye { session: None });
+    desk.take();
+    for _ in 0..30 {
+        desk.wait(Duration::from_secs(1));
+        desk.hear();
+        assert_eq!(dials(&desk.take()), []);
+        assert_eq!(desk.view().state, TileState::Offline);
+    }
+    desk.epoch = 2;
+    desk.hear();
+    assert_eq!(dials(&desk.take()).len(), 1);
+}
+
+#[test]
+fn those_who_are_here_are_dialed_before_those_who_were_here_once() {
+    let gone = |n: u8| KnownNode {
+        node: NodeId::new(device(&format!("gone {n}")), "slot"),
+        addresses: vec![([10, 0, 1, n], 17_470).into()],
+    };
+    let mut desk = Desk::new((0..64).map(gone).collect());
+    desk.mesh.handle_timeout(desk.now);
+    assert!(dials(&desk.take()).len() <= DIALS_MAX / 2);
+    desk.hear();
+    assert_eq!(dials(&desk.take())[0].1, [address()], "it waits for nobody");
+    let typed = SocketAddr::from(([10, 0, 0, 50], 17_470));
+    desk.mesh.handle_command(Command::AddPeer(typed), desk.now);
+    assert_eq!(dials(&desk.take())[0].1, [typed]);
+    assert!(desk.mesh.poll_timeout().is_none_or(|due| due > desk.now), "and no timer spins");
+}
+
+#[test]
+fn a_picture_that_was_on_its_way_does_not_overrule_the_word_of_a_broken_device() {
+    let (mut desk, link) = Desk::watching();
+    let begun = |action: &Action| match action {
+        Action::OpenSubscriber { handle, .. } => Some(*handle),
+        _ => None,
+    };
+    let handle = desk.take().iter().find_map(begun).unwrap();
+    let trouble = Some("unplugged".to_owned());
+    desk.say(link, Message::Source { camera: camera(), trouble });
+    let show = |desk: &mut Desk| {
+        let frame = SessionInput::Frame { width: 640, height: 360, at: desk.now };
+        desk.mesh.handle_session(handle, frame, desk.now);
+        desk.drain();
+    };
+    show(&mut desk);
+    desk.wait(Duration::from_secs(1));
+    assert_eq!(desk.view().cause, Some(Cause::Source("unplugged".into())));
+    show(&mut desk);
+    desk.wait(Duration::from_secs(1));
+    assert_eq!(desk.view().cause, Some(Cause::NoPictures), "a later one does");
+}
+
+#[test]
+fn an_address_that_somebody_types_while_a_search_tries_it_is_tried_again_and_again() {
+    let mut desk = Desk::new(Vec::new());
+    desk.mesh.handle_command(Command::Scan, desk.now);
+    desk.mesh.handle_scan(ScanInput::Open(address()), desk.now);
+    let dial = dials(&desk.take())[0].0;
+    desk.mesh.handle_command(Command::AddPeer(address()), desk.now);
+    desk.fail(dial);
+    desk.wait(Duration::from_secs(1));
+    assert!(!dials(&desk.take()).is_empty());
+}
+
+#[test]
 fn a_search_dials_each_open_door_once() {
     let mut desk = Desk::new(Vec::new());
     desk.mesh.handle_command(Command::Scan, desk.now);
@@ -458,6 +534,36 @@ fn a_camera_that_lets_us_watch_tells_of_others_and_they_are_dialed() {
     desk.say(link, nobody);
     desk.wait(Duration::from_secs(5));
     assert_eq!(dials(&desk.take()), [], "what is no longer said is no longer tried");
+    desk.say(link, told(vec![far]));
+    for (dial, _) in dials(&desk.take()) {
+        desk.fail(dial);
+    }
+    desk.hang_up(link);
+    desk.take();
+    desk.wait(Duration::from_secs(60));
+    let tried = dials(&desk.take());
+    assert!(tried.iter().all(|(_, at)| *at != [far]), "nor what somebody said who is gone");
+}
+
+#[test]
+fn a_liar_with_ever_new_names_gets_few_of_them_dialed() {
+    let (mut desk, link) = Desk::watching();
+    desk.take();
+    let mut tried = 0;
+    for round in 0..100 {
+        let lie = |n| ToldNode {
+            node: NodeId::new(device(&format!("lie {round} {n}")), "slot"),
+            addresses: vec![([10, 9, round, n], 17_470).into()],
+        };
+        let nodes = (0..TOLD_NODES_MAX as u8).map(lie).collect();
+        desk.say(link, Message::Nodes { nodes });
+        desk.wait(Duration::from_millis(100));
+        for (dial, _) in dials(&desk.take()) {
+            tried += 1;
+            desk.fail(dial);
+        }
+    }
+    assert!(tried <= TOLD_NODES_MAX + 2, "{tried} doors in ten seconds");
 }
 
 #[test]

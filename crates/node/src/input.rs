@@ -7,6 +7,7 @@ use lanlens_model::CameraId;
 use lanlens_signaling::Link;
 
 use crate::network::NetworkNews;
+use crate::studio::Trouble;
 
 /// A fact from one of the node's own tasks.
 pub(crate) enum Input {
@@ -20,7 +21,7 @@ pub(crate) enum Input {
     Network(NetworkNews),
     Trust(Box<TrustInput>),
     /// What keeps our camera from giving pictures, or that it gives them again.
-    Source(CameraId, Option<String>),
+    Source(CameraId, Option<Trouble>),
     /// News of a search for cameras.
     Scan(ScanInput),
     /// Something a person should know.

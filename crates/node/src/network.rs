@@ -20,12 +20,16 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// hand or by the network, it jumps as well, which is taken for a sleep: that costs new links and
 /// no picture.
 const SLEEP_MIN: Duration = Duration::from_secs(3);
+/// On systems where both clocks run on through a sleep, that much between two looks is one.
+const STANDSTILL_MIN: Duration = Duration::from_secs(30);
 
 /// What has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NetworkNews {
     /// This machine's addresses now, without loopback; none while it has no network.
     pub(crate) addresses: BTreeSet<IpAddr>,
+    /// They are others than before.
+    pub(crate) changed: bool,
     /// It has slept, so nothing that stood before is sure to stand still.
     pub(crate) slept: bool,
 }
@@ -44,9 +48,11 @@ pub(crate) async fn watch(
     inputs: mpsc::Sender<Input>,
     cancel: CancellationToken,
 ) {
-    let mut observer = Observer::new(addresses(&interfaces), Instant::now(), SystemTime::now());
+    let first = addresses(&interfaces).unwrap_or_default();
+    let mut observer = Observer::new(first, Instant::now(), SystemTime::now());
     while cancel.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await.is_some() {
-        let seen = addresses(&interfaces);
+        // A list that cannot be read says nothing.
+        let Some(seen) = addresses(&interfaces) else { continue };
         if let Some(news) = observer.look(seen, Instant::now(), SystemTime::now())
             && inputs.send(Input::Network(news)).await.is_err()
         {
@@ -55,9 +61,10 @@ pub(crate) async fn watch(
     }
 }
 
-fn addresses(names: &[String]) -> BTreeSet<IpAddr> {
-    let listed = interfaces::local_addresses(names).unwrap_or_default();
-    listed.into_iter().map(|address| address.ip).filter(|ip| !ip.is_loopback()).collect()
+fn addresses(names: &[String]) -> Option<BTreeSet<IpAddr>> {
+    let listed = interfaces::local_addresses(names).ok()?.into_iter();
+    let all = listed.map(|address| address.ip).filter(|ip| !ip.is_loopback()).collect();
+    Some(all)
 }
 
 /// Compares one look with the one before.
@@ -80,10 +87,10 @@ impl Observer {
     ) -> Option<NetworkNews> {
         let passed = at.saturating_duration_since(self.at);
         let by_wall = wall.duration_since(self.wall).unwrap_or_default();
-        let slept = by_wall.saturating_sub(passed) >= SLEEP_MIN;
+        let slept = by_wall.saturating_sub(passed) >= SLEEP_MIN || passed >= STANDSTILL_MIN;
         let changed = addresses != self.addresses;
         *self = Self { addresses: addresses.clone(), at, wall };
-        (changed || slept).then_some(NetworkNews { addresses, slept })
+        (changed || slept).then_some(NetworkNews { addresses, changed, slept })
     }
 }
 
@@ -102,7 +109,10 @@ mod tests {
         let later = |n| (at + LOOK_EVERY * n, wall + LOOK_EVERY * n);
         assert_eq!(observer.look(ips(&["10.0.0.2"]), later(1).0, later(1).1), None);
         let moved = observer.look(ips(&["10.0.0.9"]), later(2).0, later(2).1);
-        assert_eq!(moved, Some(NetworkNews { addresses: ips(&["10.0.0.9"]), slept: false }));
+        assert_eq!(
+            moved,
+            Some(NetworkNews { addresses: ips(&["10.0.0.9"]), changed: true, slept: false })
+        );
         let gone = observer.look(ips(&[]), later(3).0, later(3).1).unwrap();
         assert!(gone.addresses.is_empty());
         assert_eq!(observer.look(ips(&[]), later(4).0, later(4).1), None);
@@ -116,8 +126,11 @@ mod tests {
         assert_eq!(observer.look(ips(&["10.0.0.2"]), at + busy, wall + busy), None);
         let night = Duration::from_secs(8 * 3600);
         let woke = observer.look(ips(&["10.0.0.2"]), at + busy + LOOK_EVERY, wall + night);
-        assert!(woke.unwrap().slept);
+        assert!(woke.is_some_and(|news| news.slept && !news.changed));
         // A clock that is set back is no sleep.
         assert_eq!(observer.look(ips(&["10.0.0.2"]), at + busy + LOOK_EVERY * 2, wall), None);
+        // Where no clock stands still, the time itself tells.
+        let (at, wall) = (at + busy + night, wall + night);
+        assert!(observer.look(ips(&["10.0.0.2"]), at, wall).is_some_and(|news| news.slept));
     }
 }

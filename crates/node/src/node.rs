@@ -20,7 +20,7 @@ use crate::network::NetworkNews;
 use crate::refusals::Refusals;
 use crate::screens::Screens;
 use crate::sessions::{SessionCommand, Sessions};
-use crate::studio::Studio;
+use crate::studio::{Studio, Trouble};
 use crate::trust::TrustKeeper;
 
 /// Everything must be closed within this after [`Action::Stop`].
@@ -120,10 +120,11 @@ impl NodeLoop {
             Input::Network(news) => self.on_network(&news, now),
             Input::Trust(input) => self.mesh.handle_trust(*input, now),
             Input::Source(camera, trouble) => {
-                if let Some(message) = trouble.clone() {
+                let told = trouble.as_ref().map(|trouble| trouble.for_viewers.to_owned());
+                if let Some(Trouble { here: message, .. }) = trouble {
                     self.emit(Event::Error { message });
                 }
-                self.mesh.handle_source(camera, trouble, now);
+                self.mesh.handle_source(camera, told, now);
             }
             Input::Scan(input) => self.mesh.handle_scan(input, now),
             Input::Trouble(message) => self.emit(Event::Error { message }),
@@ -134,7 +135,10 @@ impl NodeLoop {
     /// all come back as it was: a roaming phone, a cable that was moved.
     fn on_network(&mut self, news: &NetworkNews, now: Instant) {
         tracing::info!(addresses = ?news.addresses, slept = news.slept, "the network changed");
-        let up = !news.addresses.is_empty();
+        if news.changed || !news.addresses.is_empty() {
+            // First: what ends below is no reason to give anybody up.
+            self.mesh.handle_network(!news.addresses.is_empty(), now);
+        }
         for link in self.links.end_lost(news) {
             let end = LinkEnd::Lost("this computer's address changed".to_owned());
             self.mesh.handle_link(LinkInput::Closed { link, end }, now);
@@ -142,7 +146,6 @@ impl NodeLoop {
         for handle in self.sessions.lost(news) {
             self.mesh.handle_session(handle, SessionInput::PathLost, now);
         }
-        self.mesh.handle_network(up, now);
     }
 
     fn on_accepted(&mut self, link: Link) {

@@ -4,7 +4,7 @@
 //! Only at private IPv4 networks of 256 addresses around our own, only at the signaling ports. What
 //! answers is told as an open port; who it is, its key proves when it is dialed.
 
-use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -28,7 +28,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_millis(500);
 /// Searches once. The last input is [`ScanInput::Done`].
 pub(crate) async fn run(names: Vec<String>, inputs: mpsc::Sender<Input>) {
     let own = interfaces::local_addresses(&names).unwrap_or_default();
-    let own: Vec<IpAddr> = own.into_iter().map(|address| address.ip).collect();
+    let real = own.into_iter().filter(|address| !is_virtual(&address.interface));
+    let own: Vec<IpAddr> = real.map(|address| address.ip).collect();
     let hosts = hosts(&own);
     let tell = async |input| inputs.send(Input::Scan(input)).await.is_ok();
     let (total, mut done) = (hosts.len(), 0);
@@ -54,13 +55,15 @@ pub(crate) async fn run(names: Vec<String>, inputs: mpsc::Sender<Input>) {
     tell(ScanInput::Done { total }).await;
 }
 
-/// Whoever has the first port has perhaps the others, one for each of its programs.
+/// Each program of a host has one of the ports, not always the first. Where nothing answers at all, nobody
+/// is there.
 async fn open_ports(host: Ipv4Addr) -> Vec<SocketAddr> {
     let mut open = Vec::new();
     for port in SIGNALING_PORTS {
         let address = SocketAddr::from((host, port));
         match timeout(ANSWER_TIMEOUT, TcpStream::connect(address)).await {
             Ok(Ok(_)) => open.push(address),
+            Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused => {}
             _ => break,
         }
     }
@@ -76,7 +79,10 @@ fn hosts(own: &[IpAddr]) -> Vec<Ipv4Addr> {
             _ => None,
         })
         .collect();
-    let networks: BTreeSet<[u8; 3]> = own.iter().map(network).collect();
+    let mut networks: Vec<[u8; 3]> = own.iter().map(network).collect();
+    // Homes first: companies and containers use the larger ranges.
+    networks.sort_by_key(|network| (network[0] != 192, *network));
+    networks.dedup();
     let mut hosts = Vec::new();
     for network in networks.into_iter().take(NETWORKS_MAX) {
         let [a, b, c] = network;
@@ -88,6 +94,14 @@ fn hosts(own: &[IpAddr]) -> Vec<Ipv4Addr> {
     }
     hosts.retain(|host| !own.contains(host));
     hosts
+}
+
+/// Bridges of containers and virtual machines, and tunnels: there are no cameras behind them, and a
+/// company's network behind a VPN must not be knocked at.
+fn is_virtual(interface: &str) -> bool {
+    let names =
+        ["docker", "br-", "veth", "virbr", "vmnet", "vboxnet", "tun", "tap", "wg", "utun", "ppp"];
+    names.iter().any(|name| interface.starts_with(name))
 }
 
 fn network(ip: &Ipv4Addr) -> [u8; 3] {
@@ -115,6 +129,13 @@ mod tests {
     #[test]
     fn the_internet_is_never_searched() {
         assert!(hosts(&ips(&["203.0.113.7", "127.0.0.1", "2001:db8::1"])).is_empty());
+    }
+
+    #[test]
+    fn the_home_comes_before_larger_networks_and_tunnels_do_not_come() {
+        let own = ["10.1.1.1", "10.2.2.2", "10.3.3.3", "10.4.4.4", "192.168.7.2"];
+        assert_eq!(hosts(&ips(&own))[0], Ipv4Addr::new(192, 168, 7, 1));
+        assert!(is_virtual("tun0") && is_virtual("docker0") && !is_virtual("wlan0"));
     }
 
     #[test]

@@ -30,7 +30,7 @@ use crate::node::{Inlets, NodeLoop, Shown};
 use crate::refusals::Refusals;
 use crate::screens::{Clocks, Screens};
 use crate::sessions::Sessions;
-use crate::studio::Studio;
+use crate::studio::{Studio, Trouble};
 use crate::trust::{Keeper, TrustKeeper, TrustOutput};
 
 /// Commands waiting for the loop.
@@ -297,7 +297,7 @@ fn open_pool(config: &NodeConfig, clocks: &Arc<Clocks>) -> std::io::Result<Decod
 fn open_studio(config: &NodeConfig, place: &Place, inputs: &mpsc::Sender<Input>) -> Option<Studio> {
     let (camera, id) = (config.camera.clone()?, place.camera?);
     let inputs = inputs.clone();
-    let tell_trouble = move |trouble: Option<String>| {
+    let tell_trouble = move |trouble: Option<Trouble>| {
         // Lost where the loop is thousands of facts behind; then pictures tell.
         let _ = inputs.try_send(Input::Source(id, trouble));
     };

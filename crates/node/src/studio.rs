@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use lanlens_capture::open;
 use lanlens_media::layers::{low_halvings, low_size};
-use lanlens_media::{EncodedUnit, KeyframeGate, LatestSlot, VideoFrame};
+use lanlens_media::{EncodedUnit, KeyframeGate, LatestSlot, SourceError, VideoFrame};
 use lanlens_model::limits::ENCODED_QUEUE_MAX;
 use lanlens_model::{CameraStats, Layer, VideoFormat};
 use tokio::sync::{mpsc, watch};
@@ -39,9 +39,25 @@ const STOP_CHECK: Duration = Duration::from_millis(100);
 
 const LAYERS: [Layer; 2] = [Layer::High, Layer::Low];
 
-/// Told what keeps the camera from giving pictures: the device is busy, gone, …; `None`: it gives them
-/// again.
-pub(crate) type TellTrouble = Arc<dyn Fn(Option<String>) + Send + Sync>;
+/// What keeps the camera from giving pictures: its device is busy, gone, …
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Trouble {
+    /// For the camera's own terminal.
+    pub(crate) here: String,
+    /// For those who watch.
+    pub(crate) for_viewers: &'static str,
+}
+
+impl Trouble {
+    fn of(error: &SourceError) -> Self {
+        let every = REOPEN_AFTER.as_secs();
+        let here = format!("{error}; trying again every {every} s");
+        Self { here, for_viewers: error.for_viewers() }
+    }
+}
+
+/// Told of trouble, and that there is none any more.
+pub(crate) type TellTrouble = Arc<dyn Fn(Option<Trouble>) + Send + Sync>;
 
 /// The camera of this node. Cheap to clone.
 #[derive(Clone)]
@@ -54,7 +70,9 @@ struct Shared {
     seed: u64,
     tell_trouble: TellTrouble,
     /// What was told last, until the camera gave pictures again.
-    trouble: Mutex<Option<String>>,
+    trouble: Mutex<Option<Trouble>>,
+    /// It is being stopped: nothing is opened meanwhile.
+    ending: AtomicBool,
     fanout: Fanout,
     rates: Mutex<RateControl>,
     gates: [Mutex<KeyframeGate>; 2],
@@ -122,6 +140,7 @@ impl Studio {
             seed,
             tell_trouble,
             trouble: Mutex::default(),
+            ending: AtomicBool::new(false),
             fanout: Fanout::default(),
             rates: Mutex::new(RateControl::new(ceilings)),
             gates: Default::default(),
@@ -152,6 +171,7 @@ impl Studio {
 
     /// Ends capture and encoding, without waiting for it.
     pub(crate) fn begin_stop(&self) {
+        self.shared.ending.store(true, Ordering::Relaxed);
         if let Some(running) = lock(&self.shared.running).as_ref() {
             running.run.stop.store(true, Ordering::Relaxed);
         }
@@ -167,6 +187,7 @@ impl Studio {
                 tracing::error!("a media thread has panicked");
             }
         }
+        self.shared.ending.store(false, Ordering::Relaxed);
     }
 }
 
@@ -254,7 +275,7 @@ impl Shared {
     fn tend(self: &Arc<Self>) {
         let mut running = lock(&self.running);
         let used = LAYERS.map(|layer| self.fanout.uses(layer));
-        if used == [false; 2] {
+        if used == [false; 2] || self.ending.load(Ordering::Relaxed) {
             if let Some(running) = running.as_ref() {
                 running.run.stop.store(true, Ordering::Relaxed);
             }
@@ -298,41 +319,44 @@ impl Shared {
         match std::thread::Builder::new().name(name.to_owned()).spawn(work) {
             Ok(thread) => Some(thread),
             Err(error) => {
-                self.set_trouble(Some(format!("cannot start a thread: {error}")));
+                let here = format!("cannot start a thread: {error}");
+                let for_viewers = "its computer has too much to do";
+                self.set_trouble(Some(Trouble { here, for_viewers }));
                 None
             }
         }
     }
 
     fn capture(self: &Arc<Self>, run: &Run) {
-        while !run.stops() {
-            let error = match open(&self.config.source, &self.config.wish, self.seed) {
-                Ok(mut source) => {
-                    self.set_trouble(None);
-                    self.on_format(source.format(), run);
-                    loop {
-                        if run.stops() {
-                            return;
-                        }
-                        match source.next_frame() {
-                            Ok(frame) => self.on_frame(&frame, run),
-                            Err(error) => break error.to_string(),
-                        }
-                    }
-                }
-                Err(error) => error.to_string(),
-            };
-            let every = REOPEN_AFTER.as_secs();
-            self.set_trouble(Some(format!("{error}; trying again every {every} s")));
+        while let Err(error) = self.capture_once(run) {
+            self.set_trouble(Some(Trouble::of(&error)));
             let again = Instant::now() + REOPEN_AFTER;
             while Instant::now() < again && !run.stops() {
                 std::thread::sleep(STOP_CHECK);
             }
         }
+        // Nobody watches: nothing is missed.
+        self.set_trouble(None);
+    }
+
+    /// Opens the source and takes its pictures until it is told to stop.
+    fn capture_once(self: &Arc<Self>, run: &Run) -> Result<(), SourceError> {
+        if run.stops() {
+            return Ok(());
+        }
+        let mut source = open(&self.config.source, &self.config.wish, self.seed)?;
+        self.on_format(source.format(), run);
+        while !run.stops() {
+            let frame = source.next_frame()?;
+            // Not when it opens: a device may open and give nothing.
+            self.set_trouble(None);
+            self.on_frame(&frame, run);
+        }
+        Ok(())
     }
 
     /// Tells what has changed.
-    fn set_trouble(&self, trouble: Option<String>) {
+    fn set_trouble(&self, trouble: Option<Trouble>) {
         let mut told = lock(&self.trouble);
         if *told != trouble {
             told.clone_from(&trouble);

@@ -156,6 +156,10 @@ impl Loss {
     }
 }
 
+/// The times in reports (24 bits of 64 ms, draft-holmer-rmcat-transport-wide-cc-extensions-01) begin anew
+/// after 12 days.
+const CLOCK_WRAPPED: Duration = Duration::from_secs(3600);
+
 /// What arrived of late, by the viewer's clock.
 #[derive(Debug, Default)]
 struct Received {
@@ -165,6 +169,12 @@ struct Received {
 impl Received {
     fn add(&mut self, reports: &[PacketReport]) {
         let arrived = reports.iter().filter_map(|r| r.arrival.map(|at| (at, r.size)));
+        let arrived: Vec<(Duration, usize)> = arrived.collect();
+        let newest = self.packets.iter().map(|(at, _)| *at).max().unwrap_or_default();
+        if arrived.first().is_some_and(|(first, _)| newest.saturating_sub(*first) > CLOCK_WRAPPED) {
+            // What was before is of another round.
+            self.packets.clear();
+        }
         self.packets.extend(arrived);
         self.packets.drain(..self.packets.len().saturating_sub(RECEIVED_MAX));
         let newest = self.packets.iter().map(|(at, _)| *at).max().unwrap_or_default();

@@ -16,7 +16,7 @@ pub struct PublisherStats {
     pub units_skipped: u64,
     /// Packets that the viewer asked for again (RFC 4585 section 6.2.1).
     pub nacks: u64,
-    /// Those among them that the path had no room for.
+    /// Those beside them that the path had no room for.
     pub resends_refused: u64,
     /// Keyframe requests of the viewer, PLI (RFC 4585 section 6.3.1) and FIR (RFC 5104).
     pub plis: u64,

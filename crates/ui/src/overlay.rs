@@ -3,7 +3,7 @@
 //! Owns these three, turns what was decided into commands, and says what was done.
 
 use eframe::egui::{Event, Rect, Ui, ViewportCommand};
-use lanlens_model::{CameraId, CameraView, Command, Snapshot};
+use lanlens_model::{CameraId, CameraView, Command, Snapshot, is_on_local_network};
 
 use crate::adding;
 use crate::paste::{self, BrokenLink};
@@ -34,12 +34,15 @@ impl Overlay {
             (input.time, pasted.collect::<Vec<_>>())
         });
         for text in pasted {
-            if let Some(address) = adding::address(&text) {
+            let asked = std::mem::take(&mut self.asked_for_paste);
+            // Elsewhere than here only what is typed is dialed.
+            if let Some(address) =
+                adding::address(&text).filter(|address| is_on_local_network(address.ip(), &[]))
+            {
                 port.send(Command::AddPeer(address));
                 self.toast.say(format!("Connecting to {address}."), now);
                 continue;
             }
-            let asked = std::mem::take(&mut self.asked_for_paste);
             match paste::read(&text) {
                 Some(Ok(invitation)) => {
                     port.send(Command::Join(invitation));

@@ -4,7 +4,7 @@ use super::*;
 use lanlens_capture::{SourceSpec, Wish};
 use lanlens_model::AccessMode;
 
-fn studio(source: SourceSpec, size: (u32, u32)) -> (Studio, Arc<Mutex<Vec<Option<String>>>>) {
+fn studio(source: SourceSpec, size: (u32, u32)) -> (Studio, Arc<Mutex<Vec<Option<Trouble>>>>) {
     let complaints = Arc::new(Mutex::new(Vec::new()));
     let heard = Arc::clone(&complaints);
     let config = CameraConfig {
@@ -163,7 +163,9 @@ fn a_missing_device_is_told_once_and_a_stop_is_obeyed() {
     }
     leave((seat, outlet));
     studio.stop();
-    assert_eq!(lock(&complaints).len(), 1);
+    let told = lock(&complaints).clone();
+    assert!(matches!(&told[..], [Some(trouble), None] if trouble.here.contains("/dev/video99")));
+    assert!(!told[0].as_ref().unwrap().for_viewers.contains('/'), "viewers learn no paths");
 }
 
 #[test]
