@@ -12,9 +12,10 @@ use lanlens_model::limits::{NODES_MAX, PING_TIMEOUT};
 use lanlens_model::{CameraId, DeviceId, Event, NodeId, Role, RunId};
 use lanlens_protocol::Greeting;
 
-use crate::directory::{Camera, Node};
+use crate::directory::Camera;
 use crate::io::LinkId;
 use crate::links::Target;
+use crate::node::Node;
 use crate::{Action, ById, Mesh};
 
 /// Longer than a link lingers whose other end is gone.

@@ -7,9 +7,9 @@ use lanlens_model::limits::DIALS_MAX;
 use lanlens_model::{NodeId, Role};
 
 use crate::backoff::Backoff;
-use crate::directory::Node;
 use crate::io::DialId;
 use crate::links::Target;
+use crate::node::Node;
 use crate::{Action, Mesh};
 
 /// An address typed by hand.

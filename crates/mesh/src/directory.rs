@@ -5,24 +5,17 @@
 //! node's link, or a session that still brings pictures.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use lanlens_model::limits::{
-    ADDRESSES_PER_NODE_MAX, CAMERAS_MAX, KNOWN_NODES_MAX, NODES_MAX, OFFLINE_KEPT, PORT_MIN,
-};
-use lanlens_model::{
-    Access, CameraId, Cause, DeviceId, Epoch, Event, KnownNode, LostReason, NodeId, Role,
-};
+use lanlens_model::limits::{CAMERAS_MAX, NODES_MAX, OFFLINE_KEPT, PORT_MIN};
+use lanlens_model::{CameraId, Cause, Epoch, Event, LostReason, NodeId, Role};
 use lanlens_protocol::Txt;
 
-use crate::backoff::Backoff;
 use crate::dialing::Typed;
-use crate::io::{DialId, LinkId};
-use crate::owning::People;
+use crate::node::{Instance, Node};
 use crate::pace::Pace;
-use crate::requesting::Request;
-use crate::{Action, ById, Config, Mesh};
+use crate::{ById, Mesh};
 
 /// A camera waits this long (and up to as much again) before it dials a viewer, because the viewer
 /// dials at once: two links at the same time are only needed where a firewall stops the viewer's.
@@ -30,9 +23,6 @@ const CAMERA_DIALS_AFTER: Duration = Duration::from_millis(200);
 
 /// Echoes of announcements from before a goodbye are told from a new start for this long.
 const GOODBYE_REMEMBERED: Duration = Duration::from_secs(10);
-
-/// Places are written to the disk this often at most, each.
-const WRITE_EVERY: Duration = Duration::from_secs(10);
 
 /// After our own network came back, cameras have this long to be heard again.
 const ANNOUNCED_AGAIN: Duration = Duration::from_secs(10);
@@ -49,50 +39,6 @@ pub(crate) struct Directory {
     /// When hearsay last displaced older hearsay.
     pub(crate) node_made_way: Option<Instant>,
     pub(crate) camera_made_way: Option<Instant>,
-}
-
-/// Another node.
-pub(crate) struct Node {
-    pub(crate) role: Role,
-    /// Of the linked process, or as announced.
-    pub(crate) epoch: Epoch,
-    pub(crate) name: String,
-    instances: BTreeMap<String, Instance>,
-    /// Where it is, say the cameras that told of it.
-    pub(crate) told: ById<NodeId, Vec<SocketAddr>>,
-    /// Where it was reached in an earlier life of this program, or in this one.
-    pub(crate) remembered: Vec<SocketAddr>,
-    /// When that was written down last.
-    written: Option<Instant>,
-    /// The address at which it last proved itself.
-    pub(crate) proven: Option<SocketAddr>,
-    pub(crate) link: Option<LinkId>,
-    pub(crate) dialing: Option<DialId>,
-    pub(crate) backoff: Backoff,
-    /// What it said we may do with its cameras; `None` where it has none.
-    pub(crate) access: Option<Access>,
-    /// Its start that was asked for its key, where it says to be of our own device.
-    pub(crate) looked: Option<Epoch>,
-    /// It has let us watch before, so a refusal now means that somebody removed us.
-    pub(crate) let_in: bool,
-    /// What came of asking it for leave.
-    pub(crate) request: Request,
-    /// Who waits and watches there; it tells only owners.
-    pub(crate) people: Option<People>,
-    /// Whom it was told a decision about since it last told us who is there.
-    pub(crate) decided: BTreeSet<DeviceId>,
-    /// It said goodbye in this epoch, then: later announcements of the same start are echoes.
-    pub(crate) left: Option<(Epoch, Instant)>,
-    /// Addresses where somebody else answered.
-    pub(crate) wrong: BTreeSet<SocketAddr>,
-    /// The program was told of it.
-    listed: bool,
-}
-
-struct Instance {
-    addresses: Vec<SocketAddr>,
-    camera: Option<CameraId>,
-    epoch: Epoch,
 }
 
 /// A camera of another node.
@@ -122,123 +68,7 @@ pub(crate) struct Camera {
     pub(crate) selected: bool,
 }
 
-impl Node {
-    fn new(role: Role, epoch: Epoch, due: Instant) -> Self {
-        Self {
-            role,
-            epoch,
-            name: String::new(),
-            instances: BTreeMap::new(),
-            told: ById::new(),
-            remembered: Vec::new(),
-            written: None,
-            proven: None,
-            link: None,
-            dialing: None,
-            backoff: Backoff::starting(due),
-            access: None,
-            looked: None,
-            let_in: false,
-            request: Request::default(),
-            people: None,
-            decided: BTreeSet::new(),
-            left: None,
-            wrong: BTreeSet::new(),
-            listed: false,
-        }
-    }
-
-    /// Every known address, at most [`ADDRESSES_PER_NODE_MAX`]: the proven one first, then announced,
-    /// told and remembered ones, those where somebody else answered last.
-    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
-        let announced = self.instances.values().flat_map(|instance| instance.addresses.iter());
-        let (wrong, good): (Vec<_>, Vec<_>) = announced.partition(|a| self.wrong.contains(a));
-        let mut all: Vec<SocketAddr> = Vec::new();
-        let hearsay = self.told.values().flatten().chain(&self.remembered);
-        for address in self.proven.iter().chain(good).chain(hearsay).chain(wrong) {
-            if !all.contains(address) && all.len() < ADDRESSES_PER_NODE_MAX {
-                all.push(*address);
-            }
-        }
-        all
-    }
-
-    /// Where announcements say that it is, at most [`ADDRESSES_PER_NODE_MAX`].
-    pub(crate) fn announced(&self) -> Vec<SocketAddr> {
-        let announced = self.instances.values().flat_map(|instance| &instance.addresses);
-        announced.copied().take(ADDRESSES_PER_NODE_MAX).collect()
-    }
-
-    /// The node itself has said which start this is: what claims a later one was false, or comes
-    /// again when it is true.
-    pub(crate) fn believe_no_later_start_than(&mut self, epoch: Epoch) {
-        for instance in self.instances.values_mut() {
-            instance.epoch = instance.epoch.min(epoch);
-        }
-    }
-
-    /// How many service instances announce it.
-    pub(crate) fn instance_count(&self) -> usize {
-        self.instances.len()
-    }
-
-    /// Whether the service instance of this name does.
-    pub(crate) fn announced_by(&self, instance: &str) -> bool {
-        self.instances.contains_key(instance)
-    }
-
-    fn announces(&self, camera: CameraId) -> bool {
-        self.instances.values().any(|instance| instance.camera == Some(camera))
-    }
-
-    /// It was dialed for what was said of it, and never answered.
-    pub(crate) fn led_nowhere(&self) -> bool {
-        self.link.is_none()
-            && self.proven.is_none()
-            && self.dialing.is_none()
-            && (self.backoff.has_failed() || !self.has_address())
-    }
-
-    /// Somewhere to dial.
-    pub(crate) fn has_address(&self) -> bool {
-        self.proven.is_some()
-            || !self.instances.is_empty()
-            || !self.told.is_empty()
-            || !self.remembered.is_empty()
-    }
-
-    /// It has left, and may come back without a word that we could hear. (Where its announcements are
-    /// heard, a new one brings it back, and an old one must not.)
-    fn may_return_unheard(&self) -> bool {
-        self.left.is_some() && !self.remembered.is_empty() && self.instances.is_empty()
-    }
-
-    /// Nothing says that it is there today.
-    pub(crate) fn is_only_remembered(&self) -> bool {
-        self.link.is_none() && self.proven.is_none() && self.instances.is_empty()
-    }
-
-    /// It was started again since the link was made, says an announcement.
-    pub(crate) fn restarted(&self) -> bool {
-        self.instances.values().any(|instance| instance.epoch > self.epoch)
-    }
-}
-
 impl Directory {
-    /// What an earlier life of this program knew.
-    pub(crate) fn with_known(config: &Config, now: Instant) -> Self {
-        let mut directory = Self::default();
-        if config.role == Role::Viewer {
-            for known in config.known.iter().take(KNOWN_NODES_MAX) {
-                let mut node = Node::new(Role::Camera, Epoch::default(), now);
-                node.remembered.clone_from(&known.addresses);
-                directory.nodes.insert(known.node, node);
-            }
-            directory.nodes.remove(&config.node);
-        }
-        directory
-    }
-
     pub(crate) fn next_due(&self, now: Instant) -> Option<Instant> {
         let expiry = |camera: &Camera| camera.offline_since.map(|since| since + OFFLINE_KEPT);
         let returns = |node: &Node| node.left.map(|(_, at)| at + GOODBYE_REMEMBERED);
@@ -408,38 +238,6 @@ impl Mesh {
                 || greeting.contains(id)
         });
         self.changed |= before != directory.nodes.len();
-    }
-
-    /// Pictures came from it: a stranger can say anything else.
-    pub(crate) fn has_shown(&self, node: NodeId) -> bool {
-        self.directory.cameras.values().any(|camera| camera.ever_live && camera.node == node)
-    }
-
-    /// Writes down where a camera's node is, if that has changed since it was written last.
-    pub(crate) fn remember_place(&mut self, id: NodeId) {
-        let now = self.now;
-        let Some(node) = self.directory.nodes.get_mut(&id) else { return };
-        // Not what others say of it, nor what was remembered before: lies must not outlive the day.
-        let own = node.instances.values().filter(|instance| instance.epoch == node.epoch);
-        let announced = own.flat_map(|instance| &instance.addresses);
-        let mut addresses: Vec<SocketAddr> = Vec::new();
-        for address in node.proven.iter().chain(announced) {
-            if !addresses.contains(address) && addresses.len() < ADDRESSES_PER_NODE_MAX {
-                addresses.push(*address);
-            }
-        }
-        // Interfaces are numbered anew at every start of the system.
-        addresses.retain(|a| !matches!(a.ip(), IpAddr::V6(ip) if ip.is_unicast_link_local()));
-        addresses.retain(|address| !node.wrong.contains(address));
-        let as_before = addresses.len() == node.remembered.len()
-            && addresses.iter().all(|address| node.remembered.contains(address));
-        let just_now = node.written.is_some_and(|at| now < at + WRITE_EVERY);
-        if addresses.is_empty() || as_before || just_now {
-            return;
-        }
-        node.written = Some(now);
-        node.remembered.clone_from(&addresses);
-        self.act(Action::RememberNode(KnownNode { node: id, addresses }));
     }
 
     fn list_new_nodes(&mut self) {

@@ -9,8 +9,9 @@ use std::time::Instant;
 use lanlens_model::{Access, CameraId, Cause, Event, NodeId, Role, TileState};
 use lanlens_protocol::Message;
 
-use crate::directory::{Camera, Node};
+use crate::directory::Camera;
 use crate::io::LinkId;
+use crate::node::Node;
 use crate::watching::WatchPhase;
 use crate::{ById, Mesh};
 

@@ -11,7 +11,8 @@ use lanlens_model::{
 };
 
 use crate::Mesh;
-use crate::directory::{Camera, Node};
+use crate::directory::Camera;
+use crate::node::Node;
 
 pub(crate) fn snapshot(mesh: &Mesh) -> Snapshot {
     let cameras = mesh.directory.cameras.iter();

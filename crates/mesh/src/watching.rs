@@ -12,7 +12,7 @@ use lanlens_model::{
 };
 use lanlens_protocol::Message;
 
-use crate::backoff::{Backoff, LONGEST};
+use crate::backoff::Backoff;
 use crate::io::{SessionHandle, SessionInput};
 use crate::pace::Pace;
 use crate::quota::Quota;
@@ -42,7 +42,7 @@ pub(crate) struct Watching {
     pub(crate) layer_of_others: Layer,
     /// Cameras that nobody sees.
     pub(crate) hidden: BTreeSet<CameraId>,
-    retries: ById<CameraId, Backoff>,
+    pub(crate) retries: ById<CameraId, Backoff>,
     last_handle: u64,
     /// How many more sessions may be begun with each device now.
     opened: ById<DeviceId, Quota>,
@@ -106,7 +106,7 @@ impl WatchSession {
     }
 
     /// When this session must be looked at again.
-    fn due(&self) -> Option<Instant> {
+    pub(crate) fn due(&self) -> Option<Instant> {
         let deadline = match self.phase {
             WatchPhase::Offering { until } | WatchPhase::Connecting { until } => Some(until),
             // No pictures are asked for; its link tells when the camera is gone.
@@ -338,89 +338,6 @@ impl Mesh {
         }
     }
 
-    /// Flags stalls, and ends what waited too long.
-    pub(crate) fn expire_watched(&mut self) {
-        let now = self.now;
-        let due: Vec<SessionHandle> = self
-            .watching
-            .sessions
-            .iter()
-            .filter(|(_, session)| session.due().is_some_and(|due| due <= now))
-            .map(|(handle, _)| *handle)
-            .collect();
-        for handle in due {
-            self.expire_watch(handle);
-        }
-    }
-
-    fn expire_watch(&mut self, handle: SessionHandle) {
-        let now = self.now;
-        let Some(session) = self.watching.sessions.get_mut(&handle) else { return };
-        if session.orphan_until.is_some_and(|until| until <= now) {
-            return self.end_watch(handle, LostReason::Unreachable);
-        }
-        let WatchPhase::Connected { .. } = session.phase else {
-            return self.end_watch(handle, LostReason::MediaFailed);
-        };
-        let Some(last) = session.pace.last().filter(|_| session.shown) else {
-            return self.end_watch(handle, LostReason::MediaFailed);
-        };
-        let (camera, since) = (session.camera, now - last);
-        if session.stalled.is_none() {
-            session.stalled = Some(since);
-            let orphan = session.orphan_until.is_some();
-            let overdue = session.due().is_some_and(|due| due <= now);
-            self.emit(Event::Stalled { camera, since_ms: millis(since) });
-            if orphan {
-                // Neither link nor pictures: nothing is left to wait for.
-                self.end_watch(handle, LostReason::Unreachable);
-            } else if overdue {
-                // Noticed only now, after a sleep.
-                self.end_watch(handle, LostReason::MediaFailed);
-            }
-        } else {
-            self.end_watch(handle, LostReason::MediaFailed);
-        }
-    }
-
-    /// Ends a session that failed; it is tried again after its backoff.
-    pub(crate) fn end_watch(&mut self, handle: SessionHandle, reason: LostReason) {
-        let Some(session) = self.watching.sessions.remove(&handle) else { return };
-        self.act(Action::CloseSession { handle });
-        self.send_to(session.node, Message::Bye { session: Some(session.wire) });
-        if let Some(retry) = self.watching.retries.get_mut(&session.camera) {
-            retry.failed(self.now, &mut self.rng, LONGEST);
-            // What ended for a known reason begins again at once.
-            let known =
-                [LostReason::Restarted, LostReason::Unreachable, LostReason::NetworkChanged];
-            if known.contains(&reason) {
-                retry.hurry(self.now);
-            }
-        }
-        if let Some(camera) = self.directory.cameras.get_mut(&session.camera) {
-            camera.lost = Some(reason.clone());
-            camera.pace = session.pace;
-        }
-        self.emit(Event::Lost { camera: session.camera, reason });
-    }
-
-    /// Ends a session that is no longer wanted.
-    pub(crate) fn close_watch_of(&mut self, camera: CameraId) {
-        let Some((handle, session)) = self.watching.of_camera(camera) else { return };
-        let (node, wire) = (session.node, session.wire);
-        let session = self.watching.sessions.remove(&handle);
-        if let (Some(entry), Some(session)) = (self.directory.cameras.get_mut(&camera), session) {
-            entry.pace = session.pace;
-        }
-        // It may begin again at once, but not again and again.
-        if let Some(retry) = self.watching.retries.get_mut(&camera) {
-            retry.hurry(self.now);
-        }
-        self.changed = true;
-        self.act(Action::CloseSession { handle });
-        self.send_to(node, Message::Bye { session: Some(wire) });
-    }
-
     pub(crate) fn on_answer(&mut self, node: NodeId, wire: SessionId, sdp: String) {
         let Some(handle) = self.watching.by_wire(node, wire) else { return };
         let Some(session) = self.watching.sessions.get_mut(&handle) else { return };
@@ -485,17 +402,6 @@ impl Mesh {
         }
     }
 
-    pub(crate) fn on_watch_ended_by_peer(
-        &mut self,
-        node: NodeId,
-        wire: SessionId,
-        reason: LostReason,
-    ) -> bool {
-        let Some(handle) = self.watching.by_wire(node, wire) else { return false };
-        self.end_watch(handle, reason);
-        true
-    }
-
     pub(crate) fn send_to(&mut self, node: NodeId, message: Message) {
         if let Some(link) = self.directory.nodes.get(&node).and_then(|node| node.link) {
             self.act(Action::Send { link, message });
@@ -503,6 +409,6 @@ impl Mesh {
     }
 }
 
-fn millis(duration: Duration) -> u64 {
+pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

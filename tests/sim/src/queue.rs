@@ -1,27 +1,52 @@
 //! What will happen, and when.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use lanlens_mesh::{LinkInput, SessionHandle, SessionInput, TrustInput};
+use lanlens_mesh::{DialId, LinkId, LinkInput, ScanInput, SessionHandle, SessionInput, TrustInput};
+use lanlens_model::DeviceId;
 use lanlens_protocol::DiscoveryEvent;
 
 use crate::host::HostId;
 
 /// Something that reaches one host.
+#[derive(Debug)]
 pub(crate) enum Delivery {
     Discovery(DiscoveryEvent),
     Link(LinkInput),
     Session(SessionHandle, SessionInput),
     Trust(TrustInput),
+    Scan(ScanInput),
     /// A dial attempt arrives (or not) at its target.
-    Dialed {
-        dial: lanlens_mesh::DialId,
-        addresses: Vec<std::net::SocketAddr>,
-        expect: Option<lanlens_model::DeviceId>,
-    },
+    Dialed(Attempt),
     /// The camera takes its next picture for a session.
     Picture(SessionHandle),
+    /// Both ends of a watching session look for a path.
+    Connect(SessionHandle),
+    /// A link's pings have gone unanswered since then, unless it was heard of meanwhile.
+    Silent(LinkId, Instant),
+    /// mDNS asks the network, for the n-th time since the process began.
+    Browse(u32),
+    /// Nobody has renewed what was announced, for the n-th time, by a host that fell silent.
+    Expired(HostId, u64),
+    /// The system's list of addresses was looked at, and has changed. `slept`: nothing that stood
+    /// before is trusted.
+    Network {
+        slept: bool,
+    },
+    /// The host's process goes on.
+    Wake,
+}
+
+/// An attempt to reach one of several addresses.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    pub(crate) dial: DialId,
+    pub(crate) addresses: Vec<SocketAddr>,
+    pub(crate) expect: Option<DeviceId>,
+    /// How often the first packet was sent before.
+    pub(crate) repeats: u32,
 }
 
 /// Deliveries in the order of time, and of making where the time is equal.

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::disallowed_methods, reason = "a test needs a first instant")]
 
+pub(crate) mod desk;
+
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
