@@ -4,13 +4,14 @@ CARGO ?= cargo
 # Where rustup puts cargo, for shells that were opened before it was installed.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help demo test figures bench fuzz lint fmt doc clean
+.PHONY: help demo test figures bench soak fuzz lint fmt doc clean
 
 help:
 	@echo 'make demo    two cameras and the viewer on this machine'
 	@echo 'make test    everything that a change must pass'
 	@echo 'make figures the end-to-end tests with their targets asserted: as root, on a quiet machine'
 	@echo 'make bench   how fast everything is, and Chromium beside it: as root, on a quiet machine'
+	@echo 'make soak    a house under random faults, for half an hour: as root'
 	@echo 'make fuzz    arbitrary input for everything that reads from the network, 10 minutes each'
 	@echo 'make lint    formatting and clippy'
 	@echo 'make fmt     format the code'
@@ -32,6 +33,11 @@ figures:
 bench:
 	scripts/setup.sh --test
 	scripts/bench.sh
+
+soak:
+	scripts/setup.sh --test
+	$(CARGO) build --release --locked
+	$(CARGO) run --release --locked -p lanlens-e2e --bin soak -- $(SOAK)
 
 fuzz:
 	scripts/fuzz.sh

@@ -23,7 +23,7 @@ window_packages=(
 # in any script, a reader of these scripts. The last line boots a virtual camera in a virtual machine.
 test_packages=(
   xvfb
-  iproute2 iptables nftables iputils-ping procps
+  iproute2 iptables nftables iputils-ping procps libfaketime
   avahi-daemon avahi-utils python3-zeroconf
   fonts-noto-cjk shellcheck
   qemu-system-x86 busybox-static cpio kmod xz-utils zstd

@@ -39,5 +39,66 @@ look busy camera:0 320x180 30 1
 wait
 
 look unplug /dev/video0 320x180 30 1 unplug
+
+# From here on the programs themselves: a camera and a viewer on this one machine.
+ifconfig lo up
+
+# Hundredths of a second since the machine began.
+now() {
+    local up
+    read -r up _ < /proc/uptime
+    echo "${up%.*}${up#*.}"
+}
+
+# How many events of a kind a program has told.
+count() { grep -c "\"event\":\"$2\"" "/$1.json"; }
+
+# told PROGRAM EVENT BEFORE SECONDS: waits for one more such event; how long that took, or null.
+told() {
+    local begin
+    begin=$(now)
+    until [ "$(count "$1" "$2")" -gt "$3" ]; do
+        if [ $(($(now) - begin)) -gt $(($4 * 100)) ]; then
+            echo null
+            return
+        fi
+        usleep 20000
+    done
+    echo $((($(now) - begin) * 10))
+}
+
+# What the camera says to people of its device.
+words() { grep '"event":"error"' /camera.json | tail -n 1; }
+
+echo '{"step":"camera"}'
+grab /dev/video0 320x180 30 8 > /dev/null 2>&1 &
+sleep 1
+export RUST_LOG=warn
+lanlens-camera --home /camera --source /dev/video0 --size 320x180 --name Desk --access open \
+    --listen 127.0.0.1:17470 --headless --json > /camera.json 2> /camera.log &
+told camera ready 0 20 > /dev/null
+lanlens watch --home /viewer --peer 127.0.0.1:17470 --json > /watch.json 2> /watch.log &
+echo "{\"busy_told_ms\":$(told camera error 0 20)}"
+words
+echo "{\"busy_cause_ms\":$(told watch cause 0 20)}"
+echo "{\"busy_live\":$(count watch live),\"busy_causes\":$(grep -c '"cause":"source"' /watch.json)}"
+wait %1
+echo "{\"busy_live_ms\":$(told watch live 0 30)}"
+sleep 2
+
+errors=$(count camera error) stalls=$(count watch stalled)
+grab unplug /dev/video0 7 &
+cable=$!
+echo "{\"unplugged_stalled_ms\":$(told watch stalled "$stalls" 20)}"
+echo "{\"unplugged_told_ms\":$(told camera error "$errors" 20)}"
+words
+lives=$(count watch live)
+wait "$cable"
+echo "{\"plugged_live_ms\":$(told watch live "$lives" 30)}"
+sleep 2
+kill -0 %2 && kill -0 %3 && echo '{"programs":"run"}'
+kill %2 %3
+wait
+cat /camera.log /watch.log /camera.json /watch.json > /dev/console
 echo '{"step":"end"}'
 poweroff -f

@@ -2,9 +2,12 @@
 //! line, one for each picture and a summary.
 //!
 //! `grab SOURCE WIDTHxHEIGHT FPS SECONDS [unplug]`
+//! `grab unplug SOURCE SECONDS`
 //!
-//! With `unplug` the vivid driver is then told to disconnect; what the errors say is printed. The
-//! camera test in `tests/vivid` runs this in a virtual machine. `RUST_LOG` works, on stderr.
+//! With `unplug` at the end the vivid driver is then told to disconnect; what the errors say is
+//! printed. With `unplug` in front no picture is looked at: the cable is out for so long, whoever has
+//! the device open. The camera test in `tests/vivid` runs this in a virtual machine. `RUST_LOG`
+//! works, on stderr.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fmt::Write as _;
@@ -40,17 +43,32 @@ fn parse() -> Option<Arguments> {
     })
 }
 
+fn parse_unplug() -> Option<(SourceSpec, Duration)> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let [word, source, seconds] = words.as_slice() else { return None };
+    let time = Duration::from_secs_f64(seconds.parse().ok()?);
+    (word == "unplug").then_some((source.parse().ok()?, time))
+}
+
 fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .init();
-    let Some(arguments) = parse() else {
-        eprintln!("usage: grab SOURCE WIDTHxHEIGHT FPS SECONDS [unplug]");
-        return ExitCode::from(2);
+    let outcome = match (parse_unplug(), parse()) {
+        (Some((spec, time)), _) => unplug(&spec).map(|cable| {
+            std::thread::sleep(time);
+            drop(cable);
+        }),
+        (None, Some(arguments)) => run(&arguments),
+        (None, None) => {
+            eprintln!("usage: grab SOURCE WIDTHxHEIGHT FPS SECONDS [unplug]");
+            eprintln!("       grab unplug SOURCE SECONDS");
+            return ExitCode::from(2);
+        }
     };
-    match run(&arguments) {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             println!("{{\"error\":{:?},\"kind\":\"{}\"}}", error.to_string(), kind(&error));

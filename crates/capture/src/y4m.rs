@@ -175,7 +175,8 @@ impl<R: BufRead + Seek> Y4mReader<R> {
         }
         let rest = read_line(&mut input, "header")?.ok_or(Y4mError::EndlessLine("header"))?;
         let header = Header::parse(&format!("{MAGIC}{rest}"))?;
-        let first = input.stream_position()?;
+        // A pipe has none: it is played to its end, which is then an error like any other.
+        let first = input.stream_position().unwrap_or(0);
         Ok(Self { input, header, first, number: 0, scratch: Vec::new() })
     }
 

@@ -9,8 +9,8 @@
 //! `run` says. The lock is a file apart because a locked file cannot be read on Windows.
 
 use std::fs::{File, TryLockError};
-use std::io;
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use lanlens_model::RunId;
 use thiserror::Error;
@@ -69,7 +69,7 @@ pub fn take_run(home: &Home) -> Result<(RunId, RunGuard), RunError> {
     let first = try_alone(&held).map_err(lock_failed)?;
     if first {
         let id = RunId(u64::from_ne_bytes(random_bytes()?));
-        files::replace(&id_path, format!("{id}\n").as_bytes()).map_err(id_failed)?;
+        write(&id_path, format!("{id}\n").as_bytes()).map_err(id_failed)?;
         // A lock cannot be changed from one kind to the other everywhere. In between nobody else
         // takes it: that needs the start lock.
         held.unlock().map_err(lock_failed)?;
@@ -78,6 +78,19 @@ pub fn take_run(home: &Home) -> Result<(RunId, RunGuard), RunError> {
     let text = files::read(&id_path, RUN_BYTES_MAX).map_err(id_failed)?.unwrap_or_default();
     let id = std::str::from_utf8(&text).ok().and_then(|text| text.trim().parse().ok());
     Ok((id.ok_or(RunError::Lost(id_path))?, RunGuard { _held: held }))
+}
+
+/// Writes the number, which always has as many digits. Nobody reads meanwhile: that needs the start
+/// lock. So a full disk keeps no program from starting that has started here before.
+fn write(path: &Path, text: &[u8]) -> io::Result<()> {
+    match files::replace(path, text) {
+        Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+            let mut file = files::open_private(path)?;
+            file.write_all(text)?;
+            file.sync_data()
+        }
+        done => done,
+    }
 }
 
 /// While this is held no program of the home runs, and none starts.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use lanlens_model::DeviceId;
-use lanlens_testkit::{Event, Host, Program, bin};
+use lanlens_testkit::{Event, Host, Program, WallClock, bin};
 
 use crate::{Home, START_LIMIT, at_home};
 
@@ -20,6 +20,7 @@ pub struct CameraApp {
     size: &'static str,
     args: Vec<String>,
     disk_kib: Option<u32>,
+    clock: Option<WallClock>,
 }
 
 impl CameraApp {
@@ -27,7 +28,8 @@ impl CameraApp {
     pub fn new(host: &Host, name: &str) -> Self {
         let (host, name) = (host.clone(), name.to_owned());
         let source = "pattern".to_owned();
-        Self { host, name, home: None, source, size: "640x360", args: Vec::new(), disk_kib: None }
+        let (home, args) = (None, Vec::new());
+        Self { host, name, home, source, size: "640x360", args, disk_kib: None, clock: None }
     }
 
     /// With this home.
@@ -77,6 +79,13 @@ impl CameraApp {
         self
     }
 
+    /// By this clock.
+    #[must_use]
+    pub fn clock(mut self, clock: &WallClock) -> Self {
+        self.clock = Some(clock.clone());
+        self
+    }
+
     /// Starts it and returns at once; the home lasts as long as somebody holds it.
     ///
     /// # Errors
@@ -105,7 +114,12 @@ impl CameraApp {
             None => self.host.launch(program),
             Some(kib) => self.host.launch_on_small_disk(program, home.path(), kib),
         };
-        at_home(launch, home)
+        let launch = at_home(launch, home);
+        let launch = match &self.clock {
+            None => launch,
+            Some(clock) => clock.give(launch),
+        };
+        launch
             .args(["--headless", "--json", "--source", &self.source])
             .args(["--size", self.size, "--name", &self.name])
             .args(&self.args)

@@ -1,4 +1,5 @@
-//! The promise, tried on real programs: cameras and viewers in network namespaces on one bridge.
+//! The promise, tried on real programs: cameras and viewers in network namespaces on one bridge, on
+//! good days and on bad ones ([`faults`], [`soak`]).
 //!
 //! Owns what the tests in `tests/` share: starting our programs by the contract ([`CameraApp`],
 //! [`WatchApp`]), reading their events, and a hand-made peer for what no program of ours would
@@ -19,11 +20,14 @@
 
 pub mod attack;
 mod camera;
+pub mod faults;
 pub mod impostor;
 pub mod middle;
 pub mod pattern;
 pub mod peer;
 pub mod proofs;
+pub mod sensor;
+pub mod soak;
 pub mod talk;
 mod tls;
 pub mod trust;

@@ -5,11 +5,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use lanlens_model::DeviceId;
 use lanlens_testkit::figure::{self, at_least, at_most};
-use lanlens_testkit::{Event, Host, Program, Signal};
+use lanlens_testkit::{Event, Host, Program, Signal, SmallDisk, WallClock, bin};
 use serde_json::Value;
 
 use crate::peer::Key;
-use crate::{Home, START_LIMIT, only_json, program};
+use crate::{Home, START_LIMIT, at_home, only_json};
 
 /// A watcher about to be started.
 #[derive(Debug, Clone)]
@@ -17,6 +17,8 @@ pub struct WatchApp {
     host: Host,
     home: Option<Home>,
     args: Vec<String>,
+    disk: Option<SmallDisk>,
+    clock: Option<WallClock>,
 }
 
 impl WatchApp {
@@ -27,7 +29,7 @@ impl WatchApp {
 
     /// As [`WatchApp::new`], without reading the time burned into the picture.
     pub fn plain(host: &Host) -> Self {
-        Self { host: host.clone(), home: None, args: Vec::new() }
+        Self { host: host.clone(), home: None, args: Vec::new(), disk: None, clock: None }
     }
 
     /// With this home.
@@ -56,13 +58,37 @@ impl WatchApp {
         self
     }
 
+    /// With this disk, at whose folder its home must be.
+    #[must_use]
+    pub fn on_disk(mut self, disk: &SmallDisk) -> Self {
+        self.disk = Some(disk.clone());
+        self
+    }
+
+    /// By this clock.
+    #[must_use]
+    pub fn clock(mut self, clock: &WallClock) -> Self {
+        self.clock = Some(clock.clone());
+        self
+    }
+
     /// Starts it.
     ///
     /// # Errors
     /// When it cannot be started.
     pub fn start(self) -> Result<Watch> {
         let home = self.home.map_or_else(Home::fresh, Ok)?;
-        let program = program(&self.host, "lanlens", &home)?
+        let program = bin("lanlens")?;
+        let launch = match &self.disk {
+            None => self.host.launch(program),
+            Some(disk) => disk.launch(&self.host, program),
+        };
+        let launch = at_home(launch, &home);
+        let launch = match &self.clock {
+            None => launch,
+            Some(clock) => clock.give(launch),
+        };
+        let program = launch
             .args(["watch", "--json"])
             .args(&self.args)
             .title(&format!("watch on {}", self.host.name()))

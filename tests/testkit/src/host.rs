@@ -35,6 +35,10 @@ impl Host {
         &self.port
     }
 
+    pub(crate) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
     /// The name it was given.
     pub fn name(&self) -> &str {
         &self.name

@@ -112,6 +112,11 @@ impl Lan {
         in_namespace(&self.switch, &[&device[..], &queue].concat()).map(drop)
     }
 
+    /// Runs a command where the switch is.
+    pub(crate) fn in_switch(&self, command: &[&str]) -> Result<()> {
+        in_namespace(&self.switch, command).map(drop)
+    }
+
     /// Captures, from now on, every frame that any two hosts exchange; each is seen several times,
     /// at the ports that it passes.
     ///

@@ -13,8 +13,12 @@
 pub mod binaries;
 pub mod burned;
 pub mod capture;
+mod clock;
+mod disk;
 pub mod display;
+mod faults;
 pub mod figure;
+mod guest;
 mod host;
 mod lan;
 pub mod output;
@@ -25,7 +29,10 @@ mod program;
 
 pub use binaries::bin;
 pub use capture::Capture;
+pub use clock::WallClock;
+pub use disk::SmallDisk;
 pub use display::Display;
+pub use faults::Traffic;
 pub use host::Host;
 pub use lan::{Addresses, Lan};
 pub use output::Event;

@@ -134,6 +134,11 @@ impl Output {
         self.said().events.clone()
     }
 
+    /// The lines since `mark`.
+    pub fn events_from(&self, mark: usize) -> Vec<Event> {
+        self.said().events.iter().skip(mark).cloned().collect()
+    }
+
     /// How many lines so far: a place to wait from.
     pub fn mark(&self) -> usize {
         self.said().events.len()

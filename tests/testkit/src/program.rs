@@ -133,6 +133,11 @@ impl Program {
         self.output.events()
     }
 
+    /// What it printed since `mark`.
+    pub fn events_from(&self, mark: usize) -> Vec<Event> {
+        self.output.events_from(mark)
+    }
+
     /// The log (standard error) so far.
     pub fn log(&self) -> String {
         self.output.log()
