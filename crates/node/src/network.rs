@@ -2,7 +2,7 @@
 //! a wake from sleep.
 //!
 //! Systems tell that in many ways, some not at all, so their list of addresses is looked at twice a
-//! second: a hundred microseconds each time. Owns no socket; what follows from a change is the
+//! second. Owns no socket; what follows from a change is the
 //! node's and the mesh's.
 
 use std::collections::BTreeSet;
