@@ -89,20 +89,20 @@ impl Node {
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
         let announced = self.instances.values().flat_map(|instance| instance.addresses.iter());
         let (wrong, good): (Vec<_>, Vec<_>) = announced.partition(|a| self.wrong.contains(a));
-        let mut all: Vec<SocketAddr> = Vec::new();
         let hearsay = self.told.values().flatten().chain(&self.remembered);
-        for address in self.proven.iter().chain(good).chain(hearsay).chain(wrong) {
-            if !all.contains(address) && all.len() < ADDRESSES_PER_NODE_MAX {
-                all.push(*address);
-            }
-        }
-        all
+        each_once(self.proven.iter().chain(good).chain(hearsay).chain(wrong))
     }
 
     /// Where announcements say that it is, at most [`ADDRESSES_PER_NODE_MAX`].
     pub(crate) fn announced(&self) -> Vec<SocketAddr> {
-        let announced = self.instances.values().flat_map(|instance| &instance.addresses);
-        announced.copied().take(ADDRESSES_PER_NODE_MAX).collect()
+        each_once(self.instances.values().flat_map(|instance| &instance.addresses))
+    }
+
+    /// Where it was reached, and what its linked start announces; not what others say of it, nor what
+    /// was remembered before.
+    pub(crate) fn own_addresses(&self) -> Vec<SocketAddr> {
+        let own = self.instances.values().filter(|instance| instance.epoch == self.epoch);
+        each_once(self.proven.iter().chain(own.flat_map(|instance| &instance.addresses)))
     }
 
     /// The node itself has said which start this is: what claims a later one was false, or comes
@@ -158,4 +158,15 @@ impl Node {
     pub(crate) fn restarted(&self) -> bool {
         self.instances.values().any(|instance| instance.epoch > self.epoch)
     }
+}
+
+/// At most [`ADDRESSES_PER_NODE_MAX`] of them.
+fn each_once<'a>(addresses: impl Iterator<Item = &'a SocketAddr>) -> Vec<SocketAddr> {
+    let mut all: Vec<SocketAddr> = Vec::new();
+    for address in addresses {
+        if !all.contains(address) && all.len() < ADDRESSES_PER_NODE_MAX {
+            all.push(*address);
+        }
+    }
+    all
 }

@@ -1,10 +1,10 @@
 //! Where cameras were reached: remembered from start to start, so that they are found again where they
 //! cannot be heard.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use lanlens_model::limits::{ADDRESSES_PER_NODE_MAX, KNOWN_NODES_MAX};
+use lanlens_model::limits::KNOWN_NODES_MAX;
 use lanlens_model::{Epoch, KnownNode, NodeId, Role};
 
 use crate::directory::Directory;
@@ -40,15 +40,8 @@ impl Mesh {
     pub(crate) fn remember_place(&mut self, id: NodeId) {
         let now = self.now;
         let Some(node) = self.directory.nodes.get_mut(&id) else { return };
-        // Not what others say of it, nor what was remembered before: lies must not outlive the day.
-        let own = node.instances.values().filter(|instance| instance.epoch == node.epoch);
-        let announced = own.flat_map(|instance| &instance.addresses);
-        let mut addresses: Vec<SocketAddr> = Vec::new();
-        for address in node.proven.iter().chain(announced) {
-            if !addresses.contains(address) && addresses.len() < ADDRESSES_PER_NODE_MAX {
-                addresses.push(*address);
-            }
-        }
+        // Lies must not outlive the day.
+        let mut addresses = node.own_addresses();
         // Interfaces are numbered anew at every start of the system.
         addresses.retain(|a| !matches!(a.ip(), IpAddr::V6(ip) if ip.is_unicast_link_local()));
         addresses.retain(|address| !node.wrong.contains(address));

@@ -79,7 +79,7 @@ fn a_camera_that_said_goodbye_is_looked_for_again_where_it_was() {
     desk.say(link, Message::Bye { session: None });
     desk.take();
     desk.wait(Duration::from_secs(9));
-    assert_eq!(dials(&desk.take()), [], "an echo of its announcement must not bring it back");
+    assert_eq!(dials(&desk.take()), [], "it has just left");
     desk.wait(Duration::from_secs(2));
     desk.epoch = 2;
     let dial = dials(&desk.take())[0].0;
