@@ -54,7 +54,7 @@ pub enum Cause {
     Unreachable,
     /// The camera's device gives no pictures; why, in its node's words.
     Source(String),
-    /// The camera's node answers, but no picture arrives.
+    /// The link to the camera's node stands (a dead one is noticed after 2.5 s), but no picture arrives.
     NoPictures,
 }
 
@@ -75,7 +75,7 @@ impl Cause {
             Cause::NoNetwork => "this computer has no network",
             Cause::Unreachable => "the camera does not answer",
             Cause::Source(text) => text,
-            Cause::NoPictures => "the camera answers, but its pictures do not arrive",
+            Cause::NoPictures => "no pictures arrive from it, though the connection stands",
         }
     }
 }

@@ -124,7 +124,7 @@ fn no_pictures(cause: &Cause) -> Notice {
         Cause::NoPictures => icon(
             icons::HOURGLASS,
             "No pictures arrive",
-            "The camera answers: the network is busy, or something on it blocks video (UDP).",
+            "The camera hangs, the network is busy, or something on it blocks video (UDP).",
         ),
     }
 }
