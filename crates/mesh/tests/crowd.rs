@@ -7,15 +7,14 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use common::{Rig, channel, device, greeting, refusal};
-use lanlens_mesh::{Action, Config, DialFailure, LinkId, LinkInput, Mesh, SessionInput};
+use common::{Rig, channel, device, greeting, refusal, viewer};
+use lanlens_mesh::{Action, DialFailure, LinkId, LinkInput, Mesh, SessionInput};
 use lanlens_model::limits::{
     CAMERAS_MAX, CAMERAS_PER_VIEWER_MAX, CODES_PER_VIEWER_MAX, NODES_MAX, OFFER_BURST_MAX,
     OFFER_INTERVAL, WAITING_CODES_MAX, WAITING_TIME,
 };
 use lanlens_model::{
-    Access, AccessMode, CameraId, Command, DeviceId, Epoch, NodeId, RequestEnd, Role, RunId,
-    Selection, TrustView,
+    Access, AccessMode, CameraId, Command, DeviceId, Epoch, NodeId, RequestEnd, Role, Selection,
 };
 use lanlens_protocol::{DiscoveryEvent, Greeting, Message, Nonce, OfferedCamera, Secret, Txt};
 
@@ -31,17 +30,7 @@ struct Viewer {
 impl Viewer {
     fn new() -> Self {
         let now = Instant::now();
-        let config = Config {
-            node: NodeId::new(device("viewer"), "slot"),
-            role: Role::Viewer,
-            epoch: Epoch(1),
-            run: RunId(1),
-            name: String::new(),
-            cameras: Vec::new(),
-            access: AccessMode::Ask,
-            trust: TrustView::default(),
-            known: Vec::new(),
-        };
+        let config = viewer(NodeId::new(device("viewer"), "slot"));
         let mut mesh = Mesh::new(config, 1, Secret::new([1; 32]), now);
         mesh.handle_command(Command::Watch(Selection::All), now);
         let (watched, sessions) = (BTreeSet::new(), std::collections::BTreeMap::new());

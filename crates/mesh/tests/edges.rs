@@ -6,17 +6,15 @@ mod common;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use common::{Rig, channel, device, greeting};
-use lanlens_mesh::{
-    Action, Config, LinkId, LinkInput, Mesh, SessionHandle, SessionInput, TrustInput,
-};
+use common::{Rig, channel, device, greeting, viewer};
+use lanlens_mesh::{Action, LinkId, LinkInput, Mesh, SessionHandle, SessionInput, TrustInput};
 use lanlens_model::limits::{
     CODE_TIMEOUT, NODES_MAX, OFFLINE_KEPT, SESSION_RESUME, TOLD_WATCHERS_MAX,
     WRONG_INVITATION_DELAY_MAX, WRONG_INVITATIONS_FREE,
 };
 use lanlens_model::{
     Access, AccessMode, CameraId, Command, Epoch, Event, Invitation, NodeId, RequestEnd, Role,
-    RunId, Selection, SessionId, TileState, TrustView,
+    Selection, SessionId, TileState, TrustView,
 };
 use lanlens_protocol::{
     DiscoveryEvent, Greeting, Message, Nonce, OfferedCamera, Proof, Secret, Txt, WatchingDevice,
@@ -213,17 +211,7 @@ impl Watched {
 
     fn live() -> Self {
         let (now, kitchen) = (Instant::now(), device("kitchen"));
-        let config = Config {
-            node: NodeId::new(device("viewer"), "slot"),
-            role: Role::Viewer,
-            epoch: Epoch(1),
-            run: RunId(1),
-            name: String::new(),
-            cameras: Vec::new(),
-            access: AccessMode::Ask,
-            trust: TrustView::default(),
-            known: Vec::new(),
-        };
+        let config = viewer(NodeId::new(device("viewer"), "slot"));
         let mesh = Mesh::new(config, 1, Secret::new([1; 32]), now);
         let mut watched = Self { mesh, now, camera: CameraId::new(kitchen, "pattern") };
         watched.mesh.handle_command(Command::Watch(Selection::All), now);

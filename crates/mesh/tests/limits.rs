@@ -7,31 +7,19 @@ mod common;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use common::{Rig, channel, device, greeting, refusal};
-use lanlens_mesh::{Action, Config, DialFailure, DialId, LinkId, LinkInput, Mesh};
+use common::{Rig, channel, device, greeting, refusal, viewer};
+use lanlens_mesh::{Action, DialFailure, DialId, LinkId, LinkInput, Mesh};
 use lanlens_model::limits::{
     CAMERAS_PER_NODE_MAX, DIALS_MAX, LINKS_PER_DEVICE_MAX, OPEN_LINKS_MAX, UNKNOWN_LINKS_MAX,
     UNKNOWN_LINKS_PER_DEVICE_MAX, VIEWERS_PER_CAMERA_MAX,
 };
-use lanlens_model::{
-    Access, AccessMode, CameraId, DeviceId, Epoch, NodeId, Role, RunId, TrustView,
-};
+use lanlens_model::{Access, AccessMode, CameraId, DeviceId, Epoch, NodeId, Role};
 use lanlens_protocol::{DiscoveryEvent, ErrorCode, Greeting, Message, OfferedCamera, Secret, Txt};
 
 #[test]
 fn only_so_many_dials_are_under_way_and_the_next_begins_when_one_ends() {
     let (own, now) = (device("viewer"), Instant::now());
-    let config = Config {
-        node: NodeId::new(own, "slot"),
-        role: Role::Viewer,
-        epoch: Epoch(1),
-        run: RunId(1),
-        name: String::new(),
-        cameras: Vec::new(),
-        access: AccessMode::Ask,
-        trust: TrustView::default(),
-        known: Vec::new(),
-    };
+    let config = viewer(NodeId::new(own, "slot"));
     let mut mesh = Mesh::new(config, 1, Secret::new([1; 32]), now);
     for n in 0..DIALS_MAX + 20 {
         let device = device(&n.to_string());

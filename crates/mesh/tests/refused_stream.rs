@@ -6,10 +6,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use common::{channel, device, greeting};
-use lanlens_mesh::{Action, Config, LinkId, LinkInput, Mesh, SessionHandle, SessionInput};
+use lanlens_mesh::{Action, LinkId, LinkInput, Mesh, SessionHandle, SessionInput};
 use lanlens_model::{
-    Access, AccessMode, CameraId, Command, Epoch, Event, LostReason, NodeId, Role, RunId,
-    Selection, TileState, TrustView,
+    Access, CameraId, Command, Event, LostReason, NodeId, Role, Selection, TileState,
 };
 use lanlens_protocol::{Greeting, Message, OfferedCamera, Secret};
 
@@ -26,17 +25,7 @@ impl Watching {
     #[allow(clippy::disallowed_methods, reason = "a test needs a first instant")]
     fn new() -> Self {
         let (viewer, theirs, now) = (device("viewer"), device("camera"), Instant::now());
-        let config = Config {
-            node: NodeId::new(viewer, "screen"),
-            role: Role::Viewer,
-            epoch: Epoch(1),
-            run: RunId(1),
-            name: String::new(),
-            cameras: Vec::new(),
-            access: AccessMode::Ask,
-            trust: TrustView::default(),
-            known: Vec::new(),
-        };
+        let config = common::viewer(NodeId::new(viewer, "screen"));
         let mut mesh = Mesh::new(config, 1, Secret::new([1; 32]), now);
         mesh.handle_command(Command::Watch(Selection::All), now);
         let (link, camera) = (LinkId(1), CameraId::new(theirs, "pattern"));

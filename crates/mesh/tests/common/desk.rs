@@ -7,12 +7,12 @@ use lanlens_mesh::{
     Action, Config, DialFailure, DialId, LinkEnd, LinkId, LinkInput, Mesh, SessionInput,
 };
 use lanlens_model::{
-    Access, AccessMode, CameraId, CameraView, Cause, Command, Epoch, Event, KnownNode, NodeId,
-    Role, RunId, Selection, SessionId, TileState, TrustView,
+    Access, CameraId, CameraView, Cause, Command, Epoch, Event, KnownNode, NodeId, Role, Selection,
+    SessionId, TileState,
 };
 use lanlens_protocol::{DiscoveryEvent, Greeting, Message, OfferedCamera, Secret, Txt, VERSION};
 
-use super::{channel, device};
+use super::{channel, device, viewer};
 
 const PICTURE: Duration = Duration::from_millis(33);
 
@@ -28,17 +28,7 @@ pub(crate) struct Desk {
 impl Desk {
     pub(crate) fn new(known: Vec<KnownNode>) -> Self {
         let now = Instant::now();
-        let config = Config {
-            node: NodeId::new(device("viewer"), "slot"),
-            role: Role::Viewer,
-            epoch: Epoch(1),
-            run: RunId(1),
-            name: String::new(),
-            cameras: Vec::new(),
-            access: AccessMode::Ask,
-            trust: TrustView::default(),
-            known,
-        };
+        let config = Config { known, ..viewer(NodeId::new(device("viewer"), "slot")) };
         let mut mesh = Mesh::new(config, 1, Secret::new([1; 32]), now);
         mesh.handle_command(Command::Watch(Selection::All), now);
         Self { mesh, now, links: 0, epoch: 1, actions: Vec::new() }

@@ -157,6 +157,21 @@ pub(crate) fn refusal(actions: &[Action]) -> Option<(ErrorCode, String)> {
     })
 }
 
+/// A viewer that knows nobody.
+pub(crate) fn viewer(node: NodeId) -> Config {
+    Config {
+        node,
+        role: Role::Viewer,
+        epoch: Epoch(1),
+        run: RunId(1),
+        name: String::new(),
+        cameras: Vec::new(),
+        access: AccessMode::Ask,
+        trust: TrustView::default(),
+        known: Vec::new(),
+    }
+}
+
 /// What the two ends of a link know.
 pub(crate) fn channel(link: LinkId) -> ChannelBinding {
     ChannelBinding::from_bytes([link.0 as u8; 32])
