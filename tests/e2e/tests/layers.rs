@@ -68,6 +68,8 @@ fn a_viewer_behind_a_narrow_path_gets_low_and_lives_and_the_other_notices_nothin
             && event["width"] == 320
             && event["fps"].as_f64().is_some_and(|fps| fps > 15.0)
     })?;
+    // The change may have come within a second, which is too short to call anything smooth.
+    fast.measure(camera.id(), 3)?;
     let stream = fast.stream(camera.id(), mark, fast.program.mark())?;
     stream.runs_smoothly("fast_beside_a_narrow_path")
 }
