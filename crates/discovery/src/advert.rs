@@ -66,7 +66,7 @@ mod tests {
         let device = DeviceId::from_spki(b"key");
         let node = NodeId::new(device, slot);
         let camera = Some(CameraId::new(device, slot));
-        Txt { node, role: Role::Camera, epoch: Epoch(1), camera, name: name.into() }
+        Txt { node, role: Role::Camera, epoch: Epoch(1), camera, name: name.into(), via: None }
     }
 
     #[test]

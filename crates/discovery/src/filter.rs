@@ -178,7 +178,8 @@ mod tests {
 
     fn txt(slot: &str) -> Txt {
         let node = NodeId::new(DeviceId::from_spki(b"key"), slot);
-        Txt { node, role: Role::Camera, epoch: Epoch(1), camera: None, name: "Kitchen".into() }
+        let name = "Kitchen".into();
+        Txt { node, role: Role::Camera, epoch: Epoch(1), camera: None, name, via: None }
     }
 
     fn heard(ip: &str) -> Heard {

@@ -17,6 +17,8 @@ pub struct LocalAddress {
     /// The interface's index; 0 where the system has none. Link-local addresses mean nothing
     /// without it (RFC 4007).
     pub scope: u32,
+    /// The interface has two ends only, as tunnels have.
+    pub is_point_to_point: bool,
 }
 
 impl LocalAddress {
@@ -72,6 +74,7 @@ fn select(interfaces: Vec<Interface>, filter: &[String]) -> Vec<LocalAddress> {
         .map(|interface| LocalAddress {
             ip: interface.ip(),
             scope: interface.index.unwrap_or_default(),
+            is_point_to_point: interface.is_p2p,
             interface: interface.name,
         })
         .collect()

@@ -14,7 +14,7 @@ fn advert(slot: &str, port: u16) -> Advert {
     let camera = Some(CameraId::new(device, slot));
     let node = NodeId::new(device, slot);
     let name = "Kitchen".to_owned();
-    Advert::new(port, Txt { node, role: Role::Camera, epoch: Epoch(1), camera, name })
+    Advert::new(port, Txt { node, role: Role::Camera, epoch: Epoch(1), camera, name, via: None })
 }
 
 fn start() -> (Discovery, mpsc::Receiver<DiscoveryEvent>) {

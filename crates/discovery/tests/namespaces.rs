@@ -34,7 +34,8 @@ fn program_in_a_namespace() {
         }
     });
     let node = NodeId::new(DeviceId::from_spki(b"machine"), &slot);
-    let txt = Txt { node, role: Role::Camera, epoch: Epoch(1), camera: None, name: slot };
+    let role = Role::Camera;
+    let txt = Txt { node, role, epoch: Epoch(1), camera: None, name: slot, via: None };
     let mut advert = Advert::new(17470, txt);
     say("started");
     for line in std::io::stdin().lines() {

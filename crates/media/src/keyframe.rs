@@ -41,6 +41,13 @@ impl KeyframeGate {
         due
     }
 
+    /// When the next [`poll`](Self::poll) will say yes; `None` while nobody needs a keyframe. For those
+    /// who have no frames to poll with.
+    pub fn due(&self, now: Instant) -> Option<Instant> {
+        let spaced = self.served.map_or(now, |served| served + KEYFRAME_SPACING);
+        self.wanted.then(|| spaced.max(now))
+    }
+
     /// A keyframe was made for another reason (the first frame, a new size): it serves all who
     /// wait.
     pub fn on_keyframe(&mut self, now: Instant) {
@@ -88,6 +95,19 @@ mod tests {
         }
         assert_eq!(served, [7 * FRAME]);
         assert!(served[0] >= KEYFRAME_SPACING);
+    }
+
+    #[test]
+    fn a_gate_without_frames_says_when_to_look_again() {
+        let (mut gate, start) = (KeyframeGate::new(), Instant::now());
+        assert_eq!(gate.due(start), None);
+        gate.request();
+        assert_eq!(gate.due(start), Some(start));
+        assert!(gate.poll(start));
+        gate.request();
+        let due = gate.due(start + FRAME).unwrap();
+        assert_eq!(due, start + KEYFRAME_SPACING);
+        assert!(!gate.poll(due - FRAME) && gate.poll(due));
     }
 
     #[test]

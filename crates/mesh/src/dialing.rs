@@ -1,12 +1,12 @@
 //! Dialing: which nodes want a link, and when the next attempt is due.
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use lanlens_model::limits::DIALS_MAX;
 use lanlens_model::{NodeId, Role};
 
-use crate::backoff::Backoff;
+use crate::backoff::{Backoff, LONGEST, LONGEST_UNSEEN};
 use crate::io::DialId;
 use crate::links::Target;
 use crate::node::Node;
@@ -82,7 +82,7 @@ impl Mesh {
             .directory
             .typed
             .iter()
-            .filter(|(_, typed)| self.wants_typed(typed) && typed.backoff.due() <= now)
+            .filter(|(at, typed)| self.wants_typed(**at, typed) && typed.backoff.due() <= now)
             .map(|(address, _)| *address)
             .collect();
         for address in typed.into_iter().take(self.links.free_dials()) {
@@ -103,31 +103,43 @@ impl Mesh {
         let nodes = self.directory.nodes.iter().filter(|(id, node)| {
             self.wants_link(**id, node) && (unseen || !node.is_only_remembered())
         });
-        let typed = self.directory.typed.values().filter(|typed| self.wants_typed(typed));
+        let typed = self.directory.typed.iter().filter(|(at, typed)| self.wants_typed(**at, typed));
         nodes
             .map(|(_, node)| node.backoff.due())
-            .chain(typed.map(|typed| typed.backoff.due()))
+            .chain(typed.map(|(_, typed)| typed.backoff.due()))
             .min()
     }
 
-    /// Somebody watches and somebody serves, and there is no link (or only one to an earlier start).
+    /// Who is not there is tried less often, unless a person has typed where it was.
+    pub(crate) fn longest_wait_for(&self, target: Target) -> Duration {
+        let Target::Node(id) = target else { return LONGEST };
+        let unseen = self.directory.nodes.get(&id).is_some_and(Node::is_only_remembered);
+        let typed = self.directory.typed.values().any(|typed| typed.node == Some(id));
+        if unseen && !typed { LONGEST_UNSEEN } else { LONGEST }
+    }
+
+    /// It is looked for, and there is no link (or only one to an earlier start).
     fn wants_link(&self, id: NodeId, node: &Node) -> bool {
+        self.is_looked_for(id, node)
+            && node.dialing.is_none()
+            && (node.link.is_none() || node.restarted())
+    }
+
+    /// Somebody watches and somebody serves, and there is somewhere to dial.
+    fn is_looked_for(&self, id: NodeId, node: &Node) -> bool {
         let pair = match node.role {
             Role::Camera => self.config.role == Role::Viewer,
             Role::Viewer => !self.config.cameras.is_empty(),
         };
-        pair && id != self.config.node
-            && node.left.is_none()
-            && node.dialing.is_none()
-            && (node.link.is_none() || node.restarted())
-            && node.has_address()
+        pair && id != self.config.node && node.left.is_none() && node.has_address()
     }
 
-    fn wants_typed(&self, typed: &Typed) -> bool {
-        let linked = typed
-            .node
-            .and_then(|id| self.directory.nodes.get(&id))
-            .is_some_and(|node| node.link.is_some());
-        typed.dialing.is_none() && !linked
+    /// Neither is its node linked, nor is it dialed there by its name already.
+    fn wants_typed(&self, address: SocketAddr, typed: &Typed) -> bool {
+        let node = typed.node.and_then(|id| Some((id, self.directory.nodes.get(&id)?)));
+        let by_name = node.is_some_and(|(id, node)| {
+            node.link.is_some() || (self.is_looked_for(id, node) && node.may_be_at(address))
+        });
+        typed.dialing.is_none() && !by_name
     }
 }

@@ -1,12 +1,13 @@
 //! The first message on a link: who we are, who they are, and which of two links stays.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use lanlens_model::limits::{
     CAMERAS_MAX, LINKS_PER_DEVICE_MAX, OPEN_LINKS_MAX, UNKNOWN_LINKS_MAX,
     UNKNOWN_LINKS_PER_DEVICE_MAX,
 };
-use lanlens_model::{AccessMode, DeviceId, NodeId};
+use lanlens_model::{AccessMode, DeviceId, NodeId, Role};
 use lanlens_protocol::{ErrorCode, Greeting, Message, OfferedCamera, VERSION};
 
 use crate::io::LinkId;
@@ -36,6 +37,7 @@ impl Mesh {
                 .map(|(id, name)| OfferedCamera { id: *id, name: name.clone() })
                 .collect(),
             access: serves.then(|| self.access_of(device)),
+            port: serves.then_some(self.config.port),
         }
     }
 
@@ -95,12 +97,12 @@ impl Mesh {
             }
             self.act(Action::Send { link: id, message: Message::Welcome(welcome) });
         }
-        self.link_is_up(id, greeting, target.is_some().then_some(remote));
+        self.link_is_up(id, greeting, remote, target.is_some());
         // What has changed since our greeting was written.
         self.tell_access();
     }
 
-    fn link_is_up(&mut self, id: LinkId, greeting: Greeting, proven: Option<std::net::SocketAddr>) {
+    fn link_is_up(&mut self, id: LinkId, greeting: Greeting, remote: SocketAddr, dialed: bool) {
         let node_id = greeting.node;
         if let Some(link) = self.links.open.get_mut(&id) {
             link.phase = Phase::Up { node: node_id };
@@ -120,9 +122,16 @@ impl Mesh {
         node.left = None;
         node.believe_no_later_start_than(greeting.epoch);
         node.backoff.succeeded();
-        if proven.is_some() {
-            node.proven = proven;
+        if dialed {
+            node.proven = Some(remote);
         }
+        // Its own word, for the address that it came from and for no other.
+        let listens = greeting.port.filter(|_| !dialed && greeting.role == Role::Camera);
+        node.listens = listens.map(|port| {
+            let mut address = remote;
+            address.set_port(port);
+            address
+        });
         self.changed = true;
         if restarted {
             self.end_watched_of(node_id, &lanlens_model::LostReason::Restarted);

@@ -117,6 +117,8 @@ pub enum SessionInput {
     },
     /// The figures of the last second (watching only).
     Stats(StreamStats),
+    /// Since when nothing of what is sent has arrived there; `None` once it does again (serving only).
+    Silent(Option<Instant>),
     /// What is sent is of this encoding from now on (serving only).
     Layer(Layer),
 }

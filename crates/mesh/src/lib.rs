@@ -81,16 +81,32 @@ pub struct Config {
     pub epoch: Epoch,
     /// The same for all programs of the home that run on this machine now.
     pub run: RunId,
+    /// Where it listens.
+    pub port: u16,
     /// Friendly name; viewers may have none.
     pub name: String,
     /// The cameras it serves, with their friendly names.
     pub cameras: Vec<(CameraId, String)>,
+    /// The node that a phone or encoder sends the pictures of these cameras to. They are that node's
+    /// device's from the first picture on, so nobody can claim them.
+    pub via: Option<NodeId>,
     /// Who may watch them.
     pub access: AccessMode,
     /// The devices this home has made up its mind about.
     pub trust: TrustView,
     /// Where cameras were reached before.
     pub known: Vec<KnownNode>,
+}
+
+impl Config {
+    /// What `device` may do with our cameras.
+    pub(crate) fn access_of(&self, device: DeviceId) -> Access {
+        let access = self.trust.access_for(device, self.node.device(), self.access);
+        match access {
+            Access::Unclaimed if self.via.is_some() => Access::Pending,
+            access => access,
+        }
+    }
 }
 
 /// See the crate's documentation.
@@ -347,7 +363,7 @@ impl Mesh {
     }
 
     fn access_of(&self, device: DeviceId) -> Access {
-        self.config.trust.access_for(device, self.own_device(), self.config.access)
+        self.config.access_of(device)
     }
 
     fn on_refresh(&mut self) {

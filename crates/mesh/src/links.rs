@@ -8,7 +8,6 @@ use lanlens_model::limits::{ADDRESSES_PER_NODE_MAX, DIALS_MAX, HANDSHAKE_TIMEOUT
 use lanlens_model::{Access, DeviceId, Event, NodeId, RunId};
 use lanlens_protocol::{ChannelBinding, ErrorCode, Message, ToldNode};
 
-use crate::backoff::{LONGEST, LONGEST_UNSEEN};
 use crate::io::{DialFailure, DialId, LinkEnd, LinkId};
 use crate::owning::People;
 use crate::trouble::Troubles;
@@ -194,14 +193,9 @@ impl Mesh {
             self.directory.typed.remove(&address);
             return;
         }
-        let mut longest = LONGEST;
+        let longest = self.longest_wait_for(target);
         let backoff = match target {
-            Target::Node(id) => self.directory.nodes.get_mut(&id).map(|node| {
-                if node.is_only_remembered() {
-                    longest = LONGEST_UNSEEN;
-                }
-                &mut node.backoff
-            }),
+            Target::Node(id) => self.directory.nodes.get_mut(&id).map(|node| &mut node.backoff),
             Target::Typed(address) => {
                 self.directory.typed.get_mut(&address).map(|typed| &mut typed.backoff)
             }
@@ -371,7 +365,7 @@ impl Mesh {
         let now = self.now;
         if let Some(node) = self.directory.nodes.get_mut(&id) {
             node.left = Some((node.epoch, now));
-            node.proven = None;
+            (node.proven, node.listens) = (None, None);
         }
         self.on_node_unlinked(id, link);
         self.end_watched_of(id, &lanlens_model::LostReason::Goodbye);
@@ -411,9 +405,7 @@ impl Mesh {
         }
         let mut news = Vec::new();
         for (id, link) in &mut self.links.open {
-            let device = link.device;
-            let state =
-                self.config.trust.access_for(device, self.config.node.device(), self.config.access);
+            let state = self.config.access_of(link.device);
             if link.node().is_some() && link.told.replace(state) != Some(state) {
                 news.push((*id, state));
             }

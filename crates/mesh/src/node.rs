@@ -28,6 +28,8 @@ pub(crate) struct Node {
     pub(crate) written: Option<Instant>,
     /// The address at which it last proved itself.
     pub(crate) proven: Option<SocketAddr>,
+    /// Where it said that it listens when it last dialed us.
+    pub(crate) listens: Option<SocketAddr>,
     pub(crate) link: Option<LinkId>,
     pub(crate) dialing: Option<DialId>,
     pub(crate) backoff: Backoff,
@@ -41,6 +43,8 @@ pub(crate) struct Node {
     pub(crate) request: Request,
     /// Who waits and watches there; it tells only owners.
     pub(crate) people: Option<People>,
+    /// When it told that.
+    pub(crate) people_at: Option<Instant>,
     /// Whom it was told a decision about since it last told us who is there.
     pub(crate) decided: BTreeSet<DeviceId>,
     /// It said goodbye in this epoch, then: later announcements of the same start are echoes.
@@ -69,6 +73,7 @@ impl Node {
             remembered: Vec::new(),
             written: None,
             proven: None,
+            listens: None,
             link: None,
             dialing: None,
             backoff: Backoff::starting(due),
@@ -77,6 +82,7 @@ impl Node {
             let_in: false,
             request: Request::default(),
             people: None,
+            people_at: None,
             decided: BTreeSet::new(),
             left: None,
             wrong: BTreeSet::new(),
@@ -84,13 +90,13 @@ impl Node {
         }
     }
 
-    /// Every known address, at most [`ADDRESSES_PER_NODE_MAX`]: the proven one first, then announced,
-    /// told and remembered ones, those where somebody else answered last.
+    /// Every known address, at most [`ADDRESSES_PER_NODE_MAX`]: the proven one first, then the one
+    /// that it named itself, announced, told and remembered ones, those where somebody else answered last.
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
         let announced = self.instances.values().flat_map(|instance| instance.addresses.iter());
         let (wrong, good): (Vec<_>, Vec<_>) = announced.partition(|a| self.wrong.contains(a));
         let hearsay = self.told.values().flatten().chain(&self.remembered);
-        each_once(self.proven.iter().chain(good).chain(hearsay).chain(wrong))
+        each_once(self.proven.iter().chain(&self.listens).chain(good).chain(hearsay).chain(wrong))
     }
 
     /// Where announcements say that it is, at most [`ADDRESSES_PER_NODE_MAX`].
@@ -98,11 +104,12 @@ impl Node {
         each_once(self.instances.values().flat_map(|instance| &instance.addresses))
     }
 
-    /// Where it was reached, and what its linked start announces; not what others say of it, nor what
+    /// Where it was reached, and what its linked start says and announces; not what others say of it, nor what
     /// was remembered before.
     pub(crate) fn own_addresses(&self) -> Vec<SocketAddr> {
         let own = self.instances.values().filter(|instance| instance.epoch == self.epoch);
-        each_once(self.proven.iter().chain(own.flat_map(|instance| &instance.addresses)))
+        let own = own.flat_map(|instance| &instance.addresses);
+        each_once(self.proven.iter().chain(&self.listens).chain(own))
     }
 
     /// The node itself has said which start this is: what claims a later one was false, or comes
@@ -138,9 +145,15 @@ impl Node {
     /// Somewhere to dial.
     pub(crate) fn has_address(&self) -> bool {
         self.proven.is_some()
+            || self.listens.is_some()
             || !self.instances.is_empty()
             || !self.told.is_empty()
             || !self.remembered.is_empty()
+    }
+
+    /// Whether it is dialed at this address, and nobody else has answered there.
+    pub(crate) fn may_be_at(&self, address: SocketAddr) -> bool {
+        !self.wrong.contains(&address) && self.addresses().contains(&address)
     }
 
     /// It has left, and may come back without a word that we could hear. (Where its announcements are
@@ -151,7 +164,8 @@ impl Node {
 
     /// Nothing says that it is there today.
     pub(crate) fn is_only_remembered(&self) -> bool {
-        self.link.is_none() && self.proven.is_none() && self.instances.is_empty()
+        let was_here = self.proven.is_some() || self.listens.is_some();
+        self.link.is_none() && !was_here && self.instances.is_empty()
     }
 
     /// It was started again since the link was made, says an announcement.

@@ -13,6 +13,7 @@ use lanlens_model::{Access, Code, DeviceId, NodeId, RequestView, Role, TrustChan
 use lanlens_protocol::{Message, WaitingDevice, WatchingDevice};
 
 use crate::io::LinkId;
+use crate::watching::millis;
 use crate::{Action, Mesh};
 
 /// Owners are told at most this often: strangers who come and go must not fill an owner's link.
@@ -31,6 +32,13 @@ pub(crate) struct People {
 }
 
 impl People {
+    /// What is news where it changes: how long somebody gets nothing does so all the time.
+    fn without_times(mut self) -> Self {
+        let silent = self.watching.iter_mut().filter_map(|watching| watching.silent_ms.as_mut());
+        silent.for_each(|ms| *ms = 0);
+        self
+    }
+
     fn lists(&self, device: DeviceId) -> bool {
         self.waiting.iter().any(|waiting| waiting.device == device)
             || self.watching.iter().any(|watching| watching.device == device)
@@ -64,6 +72,9 @@ impl Mesh {
             camera: session.camera,
             device: session.node.device(),
             name: self.name_of(session.node),
+            silent_ms: session
+                .silent_since
+                .map(|since| millis(self.now.saturating_duration_since(since))),
         });
         People { waiting: waiting.collect(), watching: watching.take(TOLD_WATCHERS_MAX).collect() }
     }
@@ -74,13 +85,14 @@ impl Mesh {
             return;
         }
         let people = self.people();
+        let known = people.clone().without_times();
         let own = self.own_device();
         let stale: Vec<LinkId> = self
             .links
             .open
             .iter()
             .filter(|(_, link)| self.config.trust.is_owner(link.device, own))
-            .filter(|(_, link)| link.told_people.as_ref() != Some(&people))
+            .filter(|(_, link)| link.told_people.as_ref() != Some(&known))
             .filter(|(_, link)| link.node().is_some_and(|node| self.role_of(node) == Role::Viewer))
             .map(|(id, _)| *id)
             .collect();
@@ -93,7 +105,7 @@ impl Mesh {
             let People { waiting, watching } = people.clone();
             self.act(Action::Send { link: id, message: Message::Watchers { waiting, watching } });
             if let Some(link) = self.links.open.get_mut(&id) {
-                link.told_people = Some(people.clone());
+                link.told_people = Some(known.clone());
             }
         }
     }
@@ -116,7 +128,7 @@ impl Mesh {
         if told.is_empty() && node.people.as_ref() == Some(&people) {
             return;
         }
-        node.people = Some(people);
+        (node.people, node.people_at) = (Some(people), Some(self.now));
         self.changed = true;
         for device in done {
             if self.config.trust.removed.contains_key(&device) {

@@ -24,6 +24,11 @@ impl Quota {
         some
     }
 
+    /// When one is back, where none was left at the last count.
+    pub(crate) fn back_at(&self, interval: Duration) -> Option<Instant> {
+        (self.left == 0).then(|| self.counted + interval)
+    }
+
     /// Whether all are back, so that it need not be remembered.
     pub(crate) fn is_full(&mut self, burst: u32, interval: Duration, now: Instant) -> bool {
         self.refill(burst, interval, now);
@@ -55,10 +60,13 @@ mod tests {
         let mut quota = Quota::full(3, start);
         let passed = (0..5).filter(|_| quota.take(3, SECOND, start)).count();
         assert_eq!(passed, 3);
+        assert_eq!(quota.back_at(SECOND), Some(start + SECOND));
         let half = SECOND / 2;
         let passed = (1..=20).filter(|n| quota.take(3, SECOND, start + half * *n)).count();
         assert_eq!(passed, 10);
+        assert_eq!(quota.back_at(SECOND), Some(start + SECOND * 11));
         assert!(!quota.is_full(3, SECOND, start + SECOND * 12));
         assert!(quota.is_full(3, SECOND, start + SECOND * 14));
+        assert_eq!(quota.back_at(SECOND), None);
     }
 }

@@ -12,6 +12,7 @@ use lanlens_protocol::{ErrorCode, Message};
 
 use crate::io::{Claim, LinkId, SessionHandle, SessionInput};
 use crate::quota::Quota;
+use crate::watching::millis;
 use crate::{Action, ById, Mesh};
 
 #[derive(Default)]
@@ -29,6 +30,8 @@ pub(crate) struct ServeSession {
     wire: SessionId,
     candidates: usize,
     pub(crate) joined: bool,
+    /// Since when nothing of what we send has arrived.
+    pub(crate) silent_since: Option<Instant>,
     orphan_until: Option<Instant>,
 }
 
@@ -133,6 +136,7 @@ impl Mesh {
             wire: offer.wire,
             candidates: 0,
             joined: false,
+            silent_since: None,
             orphan_until: None,
         };
         self.serving.sessions.insert(handle, session);
@@ -195,8 +199,30 @@ impl Mesh {
             SessionInput::Layer(layer) => {
                 self.send_to(node, Message::Layer { session: wire, layer });
             }
+            SessionInput::Silent(since) => self.on_viewer_silent(handle, since),
             // Facts of watching sessions only.
             SessionInput::Refused { .. } | SessionInput::Frame { .. } | SessionInput::Stats(_) => {}
+        }
+    }
+
+    /// Whoever stands before the camera can see that its pictures do not arrive.
+    fn on_viewer_silent(&mut self, handle: SessionHandle, since: Option<Instant>) {
+        let now = self.now;
+        let Some(session) = self.serving.sessions.get_mut(&handle) else { return };
+        let before = std::mem::replace(&mut session.silent_since, since);
+        let (camera, viewer) = (session.camera, session.node);
+        let name = self.name_of(viewer);
+        let passed = |since: Instant| millis(now.saturating_duration_since(since));
+        match (before, since) {
+            (None, Some(since)) => {
+                let since_ms = passed(since);
+                self.emit(Event::ViewerStalled { camera, viewer, name, since_ms });
+            }
+            (Some(before), None) => {
+                let since_ms = passed(before);
+                self.emit(Event::ViewerLive { camera, viewer, name, since_ms });
+            }
+            _ => {}
         }
     }
 

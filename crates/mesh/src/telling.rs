@@ -12,6 +12,7 @@ use lanlens_model::{Access, DeviceId, Epoch, NodeId, Role};
 use lanlens_protocol::{Message, ToldNode};
 
 use crate::io::LinkId;
+use crate::node::Node;
 use crate::quota::Quota;
 use crate::{Action, ById, Mesh};
 
@@ -41,7 +42,12 @@ impl Mesh {
     fn other_cameras(&self) -> Vec<ToldNode> {
         let nodes = self.directory.nodes.iter();
         let cameras = nodes.filter(|(_, node)| node.role == Role::Camera && node.left.is_none());
-        let told = cameras.map(|(id, node)| ToldNode { node: *id, addresses: node.announced() });
+        // What stands on this machine is announced on its loopback too, which means nothing elsewhere.
+        let abroad = |node: &Node| {
+            let addresses = node.announced().into_iter();
+            addresses.filter(|address| !address.ip().is_loopback()).collect()
+        };
+        let told = cameras.map(|(id, node)| ToldNode { node: *id, addresses: abroad(node) });
         told.filter(|told| !told.addresses.is_empty()).take(TOLD_NODES_MAX).collect()
     }
 

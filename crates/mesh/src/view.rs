@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use lanlens_model::{
     Access, CameraId, CameraView, DeviceId, DeviceView, LocalCamera, Snapshot, TileState,
@@ -127,11 +127,16 @@ pub(crate) fn state(mesh: &Mesh, id: CameraId, camera: &Camera, node: Option<&No
 /// Who watches a camera, if its node told us because we own it. Two windows of a device are one.
 fn watchers(camera: CameraId, node: &Node) -> Option<Vec<DeviceView>> {
     let people = node.people.as_ref()?;
+    let silent_since = |ms: u64| {
+        let heard = node.people_at?;
+        Some(heard.checked_sub(Duration::from_millis(ms)).unwrap_or(heard))
+    };
     let mut watchers: Vec<DeviceView> = Vec::new();
     for watching in people.watching.iter().filter(|watching| watching.camera == camera) {
         if !watchers.iter().any(|known| known.device == watching.device) {
             let name = watching.name.clone();
-            watchers.push(DeviceView { device: watching.device, name });
+            let silent_since = watching.silent_ms.and_then(silent_since);
+            watchers.push(DeviceView { device: watching.device, name, silent_since });
         }
     }
     Some(watchers)
@@ -148,8 +153,12 @@ fn warnings(mesh: &Mesh) -> Vec<String> {
 
 fn local(mesh: &Mesh, id: CameraId, name: &str) -> LocalCamera {
     let sessions = mesh.serving.sessions.values();
-    let watchers = sessions
-        .filter(|session| session.camera == id && session.joined)
-        .map(|s| WatcherView { node: s.node, device: s.node.device(), name: mesh.name_of(s.node) });
+    let watchers =
+        sessions.filter(|session| session.camera == id && session.joined).map(|s| WatcherView {
+            node: s.node,
+            device: s.node.device(),
+            name: mesh.name_of(s.node),
+            silent_since: s.silent_since,
+        });
     LocalCamera { id, name: name.to_owned(), watchers: watchers.collect() }
 }

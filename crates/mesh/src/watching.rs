@@ -200,7 +200,12 @@ impl Mesh {
         if self.watching.sessions.len() >= CAMERAS_PER_VIEWER_MAX {
             return None;
         }
-        let due = |(id, _)| self.watching.retries.get(&id).map(Backoff::due);
+        // What is due and was refused is due when its device may begin another one.
+        let due = |(id, _): (CameraId, NodeId)| {
+            let opened = self.watching.opened.get(&id.device());
+            let allowed = opened.and_then(|quota| quota.back_at(OPEN_INTERVAL));
+            self.watching.retry_of(id).into_iter().chain(allowed).max()
+        };
         self.watchable().filter_map(due).min()
     }
 
@@ -296,8 +301,8 @@ impl Mesh {
                 session.stats = Some(stats.clone());
                 self.emit(Event::Stats { camera, stats });
             }
-            // A fact of serving sessions only.
-            SessionInput::Layer(_) => {}
+            // Facts of serving sessions only.
+            SessionInput::Layer(_) | SessionInput::Silent(_) => {}
         }
     }
 

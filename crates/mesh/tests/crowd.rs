@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use common::{Rig, channel, device, greeting, refusal, viewer};
 use lanlens_mesh::{Action, DialFailure, LinkId, LinkInput, Mesh, SessionInput};
 use lanlens_model::limits::{
-    CAMERAS_MAX, CAMERAS_PER_VIEWER_MAX, CODES_PER_VIEWER_MAX, NODES_MAX, OFFER_BURST_MAX,
-    OFFER_INTERVAL, WAITING_CODES_MAX, WAITING_TIME,
+    CAMERAS_MAX, CAMERAS_PER_NODE_MAX, CAMERAS_PER_VIEWER_MAX, CODES_PER_VIEWER_MAX, NODES_MAX,
+    OFFER_BURST_MAX, OFFER_INTERVAL, WAITING_CODES_MAX, WAITING_TIME,
 };
 use lanlens_model::{
     Access, AccessMode, CameraId, Command, DeviceId, Epoch, NodeId, RequestEnd, Role, Selection,
@@ -78,11 +78,7 @@ impl Viewer {
 
     /// A camera's node dials in and says what may be done with its camera.
     fn greeted(&mut self, ip: [u8; 4], device: DeviceId, access: Access) -> LinkId {
-        self.links += 1;
-        let (link, id) = (LinkId(self.links), CameraId::new(device, "pattern"));
-        let remote = SocketAddr::from((ip, 40_000));
-        let opened = LinkInput::Opened { link, device, remote, dial: None, channel: channel(link) };
-        self.mesh.handle_link(opened, self.now);
+        let (link, id) = (self.dialed_in(ip, device), CameraId::new(device, "pattern"));
         let hello = Greeting {
             role: Role::Camera,
             cameras: vec![OfferedCamera { id, name: "Door".into() }],
@@ -90,6 +86,14 @@ impl Viewer {
             ..greeting(device, "x")
         };
         self.say(link, Message::Hello(hello));
+        link
+    }
+
+    fn dialed_in(&mut self, ip: [u8; 4], device: DeviceId) -> LinkId {
+        self.links += 1;
+        let (link, remote) = (LinkId(self.links), SocketAddr::from((ip, 40_000)));
+        let opened = LinkInput::Opened { link, device, remote, dial: None, channel: channel(link) };
+        self.mesh.handle_link(opened, self.now);
         link
     }
 
@@ -117,6 +121,7 @@ impl Viewer {
             epoch: Epoch(1),
             camera: Some(camera),
             name: name.to_owned(),
+            via: None,
         };
         let addresses = vec![SocketAddr::from(([10, 0, 9, 9], 17470))];
         let event = DiscoveryEvent::Resolved { instance: name.to_owned(), txt, addresses };
@@ -271,4 +276,31 @@ fn a_camera_that_opens_and_shuts_its_door_all_the_time_costs_few_sessions() {
         viewer.now += Duration::from_millis(20);
     }
     assert!(opened <= 45, "{opened} in 10 s");
+}
+
+#[test]
+fn cameras_that_must_wait_for_their_next_session_wake_nobody_before() {
+    let (mut viewer, eve) = (Viewer::new(), device("eve"));
+    let cameras: Vec<OfferedCamera> = (0..CAMERAS_PER_NODE_MAX)
+        .map(|n| OfferedCamera { id: CameraId::new(eve, &n.to_string()), name: n.to_string() })
+        .collect();
+    let (role, access) = (Role::Camera, Some(Access::Pending));
+    let link = viewer.dialed_in([10, 0, 0, 66], eve);
+    viewer.say(link, Message::Hello(Greeting { role, cameras, access, ..greeting(eve, "x") }));
+    // The second time none of its rights is left.
+    for state in [Access::Granted, Access::Pending, Access::Granted] {
+        viewer.say(link, Message::Access { state });
+        viewer.drain();
+        viewer.now += Duration::from_millis(260);
+    }
+    let before = viewer.sessions.len();
+    assert!(before < CAMERAS_PER_NODE_MAX, "some must wait");
+    // Shorter than a camera may take to answer.
+    for _ in 0..10 {
+        let due = viewer.mesh.poll_timeout().unwrap();
+        viewer.now = viewer.now.max(due);
+        viewer.mesh.handle_timeout(viewer.now);
+        viewer.drain();
+    }
+    assert_eq!(viewer.sessions.len(), before + 10, "one for each time that it woke up");
 }

@@ -32,6 +32,7 @@ fn announce(rig: &mut Rig, name: &str) -> usize {
         epoch: Epoch(1),
         camera: None,
         name: String::new(),
+        via: None,
     };
     let addresses = vec![SocketAddr::from(([10, 0, 9, 9], 17_470))];
     let event = DiscoveryEvent::Resolved { instance: name.to_owned(), txt, addresses };

@@ -7,11 +7,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use common::desk::{Desk, address, dials, known};
-use common::{Rig, device};
-use lanlens_mesh::{Action, ScanInput};
+use common::{Rig, device, greeting};
+use lanlens_mesh::{Action, DialFailure, LinkId, LinkInput, ScanInput};
 use lanlens_model::limits::{DIALS_MAX, TOLD_NODES_MAX};
 use lanlens_model::{AccessMode, CameraId, Command, Epoch, KnownNode, NodeId, Role, TileState};
-use lanlens_protocol::{DiscoveryEvent, Message, ToldNode, Txt};
+use lanlens_protocol::{DiscoveryEvent, Greeting, Message, ToldNode, Txt};
+
+const PORT_OF_CAMERA: Option<u16> = Some(17_470);
 
 #[test]
 fn a_remembered_camera_is_found_without_multicast() {
@@ -52,6 +54,46 @@ fn a_camera_that_dialed_us_is_remembered_as_soon_as_it_is_heard() {
     assert!(!desk.take().iter().any(remembered), "nothing says where it listens");
     desk.hear();
     assert!(desk.take().iter().any(remembered));
+}
+
+#[test]
+fn a_camera_that_dialed_us_and_says_where_it_listens_is_remembered_and_dialed_without_multicast() {
+    let mut desk = Desk::new(Vec::new());
+    let link = desk.dialed_in_from(PORT_OF_CAMERA);
+    desk.play(link);
+    let remembered = |action: &Action| *action == Action::RememberNode(known());
+    assert!(desk.take().iter().any(remembered));
+    desk.hang_up(link);
+    for _ in 0..20 {
+        let under_way = dials(&desk.take());
+        assert_eq!(under_way.len(), 1);
+        assert_eq!(under_way[0].1, [address()]);
+        desk.fail(under_way[0].0);
+        // It was here just now, so nobody has long to wait.
+        desk.wait(Duration::from_secs(7));
+    }
+    let dial = dials(&desk.take())[0].0;
+    let link = desk.answer(dial);
+    desk.play(link);
+    assert_eq!(desk.view().state, TileState::Live);
+}
+
+#[test]
+fn who_dialed_us_is_dialed_at_its_own_address_only_and_at_no_system_port() {
+    for port in [None, Some(22), Some(1023)] {
+        let mut desk = Desk::new(Vec::new());
+        let link = desk.dialed_in_from(port);
+        desk.play(link);
+        desk.hang_up(link);
+        desk.wait(Duration::from_secs(20));
+        assert_eq!(dials(&desk.take()), [], "{port:?}");
+    }
+    let mut rig = Rig::new(AccessMode::Open);
+    let hello = Greeting { port: PORT_OF_CAMERA, ..greeting(device("viewer"), "slot") };
+    let link = rig.greet(device("viewer"), hello).unwrap();
+    rig.hang_up(link);
+    let dials = |action: &Action| matches!(action, Action::Dial { .. });
+    assert!(!rig.wait(Duration::from_secs(1)).iter().any(dials), "only cameras are looked for");
 }
 
 #[test]
@@ -115,6 +157,61 @@ fn an_address_that_somebody_types_while_a_search_tries_it_is_tried_again_and_aga
     desk.fail(dial);
     desk.wait(Duration::from_secs(1));
     assert!(!dials(&desk.take()).is_empty());
+}
+
+/// A viewer that shows a camera whose address was typed.
+fn typed() -> (Desk, LinkId) {
+    let mut desk = Desk::new(Vec::new());
+    desk.mesh.handle_command(Command::AddPeer(address()), desk.now);
+    let dial = dials(&desk.take())[0].0;
+    let link = desk.answer(dial);
+    desk.play(link);
+    desk.take();
+    (desk, link)
+}
+
+#[test]
+fn a_typed_address_whose_node_is_known_is_dialed_once_at_a_time_and_as_often_as_before() {
+    for goodbye in [false, true] {
+        let (mut desk, link) = typed();
+        match goodbye {
+            true => desk.say(link, Message::Bye { session: None }),
+            false => desk.hang_up(link),
+        }
+        let mut tries = 0;
+        for _ in 0..1400 {
+            let under_way = dials(&desk.take());
+            assert!(under_way.len() <= 1, "{under_way:?}");
+            under_way.iter().for_each(|(dial, _)| desk.fail(*dial));
+            tries += under_way.len();
+            desk.wait(Duration::from_millis(100));
+        }
+        assert!((20..40).contains(&tries), "{tries} tries in 140 s");
+        desk.take();
+        desk.epoch += 1;
+        desk.wait(Duration::from_secs(7));
+        let dial = dials(&desk.take())[0].0;
+        let link = desk.answer(dial);
+        desk.play(link);
+        assert_eq!(desk.view().state, TileState::Live);
+    }
+}
+
+#[test]
+fn a_typed_address_is_that_of_whoever_is_there_now() {
+    let (mut desk, link) = typed();
+    // It ends with a word, so that it is dialed by its name no longer.
+    desk.say(link, Message::Bye { session: None });
+    desk.wait(Duration::from_secs(5));
+    assert_eq!(dials(&desk.take()).len(), 1);
+    let (mut desk, link) = typed();
+    desk.hang_up(link);
+    let dial = dials(&desk.take())[0].0;
+    let failure = DialFailure::WrongDevice { address: address() };
+    desk.mesh.handle_link(LinkInput::DialFailed { dial, failure }, desk.now);
+    desk.wait(Duration::from_secs(5));
+    let anyone = |action: &Action| matches!(action, Action::Dial { expect: None, .. });
+    assert!(desk.take().iter().any(anyone), "somebody else has the address");
 }
 
 #[test]
@@ -204,8 +301,11 @@ fn a_camera_tells_whoever_may_watch_of_the_cameras_it_hears_but_not_for_ever_mor
             epoch: Epoch(1),
             camera: Some(CameraId::new(device, "c")),
             name: String::new(),
+            via: None,
         };
-        let (instance, addresses) = (n.to_string(), vec![address()]);
+        // One that runs beside us is heard on this machine's own loopback too.
+        let (instance, addresses) =
+            (n.to_string(), vec!["127.0.0.1:17471".parse().unwrap(), address()]);
         let resolved = DiscoveryEvent::Resolved { instance, txt, addresses };
         rig.mesh.handle_discovery(resolved, rig.now);
     }
@@ -213,6 +313,12 @@ fn a_camera_tells_whoever_may_watch_of_the_cameras_it_hears_but_not_for_ever_mor
     for _ in 0..5 {
         for action in rig.wait(Duration::from_secs(1)) {
             if let Action::Send { link, message: Message::Nodes { nodes } } = action {
+                let told_of = nodes.iter().flat_map(|node| &node.addresses);
+                assert!(
+                    told_of.clone().all(|a| !a.ip().is_loopback()),
+                    "it means nothing elsewhere"
+                );
+                assert_eq!(told_of.count(), nodes.len());
                 told.push((link, nodes.len()));
             }
         }

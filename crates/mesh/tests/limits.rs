@@ -29,6 +29,7 @@ fn only_so_many_dials_are_under_way_and_the_next_begins_when_one_ends() {
             epoch: Epoch(1),
             camera: Some(CameraId::new(device, "c")),
             name: String::new(),
+            via: None,
         };
         let addresses = vec![SocketAddr::from(([10, 0, 0, 9], 17_470))];
         let instance = n.to_string();

@@ -155,6 +155,28 @@ pub enum Event {
         /// Its name, empty where it has none.
         name: String,
     },
+    /// Nothing of what we send there has arrived for more than a second.
+    ViewerStalled {
+        /// Our camera.
+        camera: CameraId,
+        /// The watching node.
+        viewer: NodeId,
+        /// Its name, empty where it has none.
+        name: String,
+        /// Milliseconds since the first packet that did not arrive was sent.
+        since_ms: u64,
+    },
+    /// It arrives there again.
+    ViewerLive {
+        /// Our camera.
+        camera: CameraId,
+        /// The watching node.
+        viewer: NodeId,
+        /// Its name, empty where it has none.
+        name: String,
+        /// Milliseconds since the first packet that had not arrived was sent.
+        since_ms: u64,
+    },
     /// A device became the owner of our cameras by being the first to ask for video.
     Claimed {
         /// The new owner.

@@ -12,6 +12,7 @@ mod id;
 mod invitation;
 pub mod limits;
 mod net;
+mod phone;
 mod snapshot;
 mod stats;
 mod trust;
@@ -26,6 +27,7 @@ pub use finding::{Check, CheckState, Finding};
 pub use id::{CameraId, DeviceId, Epoch, IdError, NodeId, RunId, SessionId};
 pub use invitation::Invitation;
 pub use net::{KnownNode, is_on_local_network, origin};
+pub use phone::{NetworkKind, PhoneDoor, PhoneLink, PhoneView};
 pub use snapshot::{
     CameraView, Cause, DeviceView, LocalCamera, RequestView, ScanView, Snapshot, TileState,
     WatcherView,

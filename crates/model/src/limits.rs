@@ -159,8 +159,46 @@ pub const INPUT_QUEUE_MAX: usize = 4096;
 
 /// Signaling listens on the first free of these.
 pub const SIGNALING_PORTS: std::ops::RangeInclusive<u16> = 17470..=17479;
+/// The page for phones is served on the first free of these.
+pub const WEB_PORTS: std::ops::RangeInclusive<u16> = 17443..=17452;
 /// Media binds the first free of these.
 pub const MEDIA_PORTS: std::ops::RangeInclusive<u16> = 17480..=17579;
+
+/// Phones and encoders that publish through one node at a time.
+pub const PHONES_MAX: usize = 16;
+
+// The page for phones.
+
+/// A token in a QR code is good for this long, once.
+pub const PHONE_TOKEN_TIME: Duration = Duration::from_secs(300);
+/// Tokens kept, used and expired ones too; the oldest of those make way first.
+pub const PHONE_TOKENS_MAX: usize = 64;
+/// Phones and encoders that may come in; one more is refused.
+pub const CREDENTIALS_MAX: usize = 256;
+/// A phone that did not come for this long is forgotten. (An encoder's token lasts.)
+pub const PHONE_IDLE: Duration = Duration::from_secs(90 * 24 * 3600);
+/// The body of a request that is no session description.
+pub const JSON_BYTES_MAX: usize = 4 * 1024;
+/// A request's body must have come within this after its head.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(5);
+/// A client that takes nothing of what is written to it for this long is cut off.
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connections to the page at once, in all.
+pub const WEB_SOCKETS_MAX: usize = 256;
+/// Of those, such as showed no credential yet.
+pub const VISITORS_MAX: usize = 192;
+/// And of those, from one address (IPv6: a /64; link-local apart).
+pub const VISITORS_PER_ADDRESS_MAX: usize = 32;
+/// Connections that one credential is shown on at once.
+pub const SOCKETS_PER_CREDENTIAL_MAX: usize = 16;
+/// Streams of events that one credential reads at once; one more ends the oldest.
+pub const STREAMS_PER_CREDENTIAL_MAX: usize = 4;
+/// Wrong tokens from one address before it is told to wait.
+pub const WRONG_TOKENS_FREE: u32 = 5;
+/// The longest such wait; it doubles from one second on.
+pub const WRONG_TOKEN_DELAY_MAX: Duration = Duration::from_secs(300);
+/// Addresses whose wrong tokens are counted; the oldest makes way.
+pub const WRONG_TOKEN_ADDRESSES_MAX: usize = 256;
 
 /// A camera that was watched and is gone keeps its tile, greyed, for this long.
 pub const OFFLINE_KEPT: Duration = Duration::from_secs(600);

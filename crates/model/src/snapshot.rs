@@ -119,6 +119,8 @@ pub struct DeviceView {
     pub device: DeviceId,
     /// Its name: what it says itself, verified by nobody. Empty where it has none.
     pub name: String,
+    /// Since when nothing of what the camera sends there has arrived.
+    pub silent_since: Option<Instant>,
 }
 
 /// A device that waits for leave to watch cameras which this device owns.
@@ -141,6 +143,8 @@ pub struct WatcherView {
     pub device: DeviceId,
     /// Its name, empty where it has none.
     pub name: String,
+    /// Since when nothing of what we send there has arrived.
+    pub silent_since: Option<Instant>,
 }
 
 /// A camera that this node serves.

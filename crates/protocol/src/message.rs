@@ -44,6 +44,10 @@ pub struct Greeting {
     /// What the other side may do with them; absent without cameras.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access: Option<Access>,
+    /// Where a node with cameras listens, at the address that it dials from: whoever was dialed finds
+    /// it again there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
 }
 
 /// A camera in a greeting.
@@ -77,6 +81,9 @@ pub struct WatchingDevice {
     /// Its name, verified by nobody.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
+    /// For how long nothing of what is sent there has arrived.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silent_ms: Option<u64>,
 }
 
 /// Where another camera's node is, as far as the sender heard.
@@ -337,6 +344,7 @@ impl Message {
                     return limit("too many cameras or sessions in one greeting");
                 }
                 greeting.name = clean_name(&greeting.name);
+                greeting.port = greeting.port.filter(|port| *port >= PORT_MIN);
                 for camera in &mut greeting.cameras {
                     camera.name = clean_name(&camera.name);
                 }

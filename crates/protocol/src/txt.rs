@@ -21,6 +21,9 @@ pub struct Txt {
     pub camera: Option<CameraId>,
     /// Friendly name; empty for viewers.
     pub name: String,
+    /// Of a phone or encoder that sends its pictures to another node: that node, which serves them
+    /// here. Nodes that do not know the key leave it out.
+    pub via: Option<NodeId>,
 }
 
 /// Why an announcement is not one of ours.
@@ -38,6 +41,9 @@ pub enum TxtError {
     /// The camera belongs to another device than the node.
     #[error("announces a camera of another device")]
     ForeignCamera,
+    /// It says that a node of another device serves it.
+    #[error("says that a node of another device serves it")]
+    ForeignVia,
 }
 
 impl Txt {
@@ -54,6 +60,9 @@ impl Txt {
         }
         if !self.name.is_empty() {
             pairs.push(("name".to_owned(), clean_name(&self.name)));
+        }
+        if let Some(via) = self.via {
+            pairs.push(("via".to_owned(), via.to_string()));
         }
         pairs
     }
@@ -99,7 +108,14 @@ impl Txt {
         }
         let name =
             if values.contains_key("name") { clean_name(text("name")?) } else { String::new() };
-        Ok(Self { node, role, epoch, camera, name })
+        let via: Option<NodeId> = match values.contains_key("via") {
+            true => Some(text("via")?.parse().map_err(|_| TxtError::Key("via"))?),
+            false => None,
+        };
+        if via.is_some_and(|via| via.device() != node.device()) {
+            return Err(TxtError::ForeignVia);
+        }
+        Ok(Self { node, role, epoch, camera, name, via })
     }
 }
 
@@ -116,6 +132,7 @@ mod tests {
             epoch: Epoch(7),
             camera: Some(CameraId::new(device, "pattern-0")),
             name: name.to_owned(),
+            via: Some(NodeId::new(device, "viewer-0")),
         }
     }
 
@@ -126,6 +143,13 @@ mod tests {
     #[test]
     fn an_announcement_survives_the_wire() {
         let txt = txt("거실");
+        assert_eq!(parse(&txt.encode()), Ok(txt));
+    }
+
+    #[test]
+    fn what_is_not_served_for_a_phone_says_nothing_of_it() {
+        let txt = Txt { via: None, ..txt("a") };
+        assert!(!txt.encode().iter().any(|(key, _)| key == "via"));
         assert_eq!(parse(&txt.encode()), Ok(txt));
     }
 
@@ -159,6 +183,9 @@ mod tests {
         assert_eq!(broken("epoch", "-1"), TxtError::Key("epoch"));
         let other = CameraId::new(DeviceId::from_spki(b"other"), "x").to_string();
         assert_eq!(broken("cam", &other), TxtError::ForeignCamera);
+        let other = NodeId::new(DeviceId::from_spki(b"other"), "x").to_string();
+        assert_eq!(broken("via", &other), TxtError::ForeignVia);
+        assert_eq!(broken("via", "zz"), TxtError::Key("via"));
         assert_eq!(Txt::parse([("v", &b"\xff"[..])]), Err(TxtError::Key("v")));
         assert_eq!(Txt::parse([]), Err(TxtError::Key("v")));
     }

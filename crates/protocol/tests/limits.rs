@@ -41,6 +41,7 @@ fn greeting(cameras: usize, resume: usize) -> Greeting {
         resume: (0..resume).map(|n| SessionId(n as u64)).collect(),
         cameras: (0..cameras).map(camera).collect(),
         access: Some(Access::Pending),
+        port: None,
     }
 }
 
@@ -65,6 +66,7 @@ fn an_owner_is_told_of_only_so_many_who_wait_and_who_watch() {
         camera: CameraId::new(device(0), "pattern"),
         device: device(n),
         name: format!("Device {n}"),
+        silent_ms: None,
     };
     let wait = |n| Message::Watchers {
         waiting: (0..n).map(waiting).collect(),

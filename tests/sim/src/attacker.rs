@@ -155,6 +155,7 @@ impl World {
             resume: vec![SessionId(self.rng.u64(0..3))],
             cameras: cameras.into_iter().collect(),
             access: serves.then_some(Access::Granted),
+            port: Some(self.rng.u16(..)),
         };
         if !honest {
             match self.rng.u8(0..3) {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use lanlens_mesh::{LinkId, Mesh, SessionHandle};
 use lanlens_model::{
-    AccessMode, CameraId, DeviceId, Event, KnownNode, Layer, NodeId, Role, Snapshot,
+    AccessMode, CameraId, DeviceId, Event, KnownNode, Layer, NodeId, Role, RunId, Snapshot,
 };
 use lanlens_protocol::Message;
 
@@ -23,6 +23,8 @@ pub struct HostSpec {
     pub role: Role,
     /// Friendly name.
     pub name: String,
+    /// Whoever serves this camera for the phone that films.
+    pub via: Option<NodeId>,
     /// Who may watch.
     pub access: AccessMode,
     /// Its firewall drops unsolicited inbound connections.
@@ -45,6 +47,8 @@ pub(crate) struct Host {
     pub(crate) address: SocketAddr,
     /// How often its address has changed: what was begun before is dead.
     pub(crate) moves: u64,
+    /// Of its latest start.
+    pub(crate) run: RunId,
     /// Process starts so far; also the epoch.
     pub(crate) life: u64,
     /// `None` while the process does not run.
@@ -155,6 +159,7 @@ impl Host {
             camera,
             address: address(id, 0),
             moves: 0,
+            run: RunId(0),
             life: 0,
             mesh: None,
             impostor: false,

@@ -16,11 +16,24 @@ use crate::world::World;
 const NETWORK_LOOK: Duration = Duration::from_millis(500);
 
 impl World {
+    /// Programs of one home that run on one machine share a run.
+    fn next_run_of(&mut self, id: HostId) -> RunId {
+        let via = self.hosts[id].spec.via;
+        let server = self.hosts.iter().find(|host| Some(host.node) == via && host.life > 0);
+        if let Some(server) = server {
+            return server.run;
+        }
+        self.next_run += 1;
+        RunId(self.next_run)
+    }
+
     /// Starts a host's process: a new epoch.
     pub fn start(&mut self, id: HostId) {
         let seed = self.rng.u64(..);
         let now = self.local_time(id);
+        let run = self.next_run_of(id);
         let host = &mut self.hosts[id];
+        host.run = run;
         host.life += 1;
         host.asleep = None;
         host.inbox.clear();
@@ -30,19 +43,20 @@ impl World {
             node: host.node,
             role: host.spec.role,
             epoch: Epoch(host.life),
-            run: RunId(self.next_run),
+            run,
+            port: host.address.port(),
             name: host.spec.name.clone(),
             cameras: host
                 .camera
                 .map(|camera| (camera, host.spec.name.clone()))
                 .into_iter()
                 .collect(),
+            via: host.spec.via,
             access: host.spec.access,
             known: host.known.values().cloned().collect(),
             trust: self.trust.entry(host.device).or_default().clone(),
         };
         note!(self, "host {id} starts for the {}. time", self.hosts[id].life);
-        self.next_run += 1;
         let mut secret = [0; 32];
         self.rng.fill(&mut secret);
         self.hosts[id].mesh = Some(Mesh::new(config, seed, Secret::new(secret), now));

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use lanlens_mesh::{Mesh, Sizes};
-use lanlens_model::{CameraId, DeviceId, Event, NodeId, Snapshot, TileState};
+use lanlens_model::{AccessMode, CameraId, DeviceId, Event, NodeId, Snapshot, TileState};
 
 use crate::host::HostId;
 use crate::trace::ms;
@@ -77,6 +77,17 @@ impl World {
     /// Time since the world began.
     pub fn passed(&self) -> Duration {
         self.queue.now - self.start
+    }
+
+    /// A phone's camera that another host serves beside its own; not running yet.
+    pub fn phone(&mut self, name: &str, server: HostId) -> HostId {
+        let id = self.camera(name);
+        let (device, node) = (self.hosts[server].device, self.hosts[server].node);
+        let host = &mut self.hosts[id];
+        (host.device, host.node) = (device, NodeId::new(device, name));
+        host.camera = Some(CameraId::new(device, name));
+        (host.spec.via, host.spec.access) = (Some(node), AccessMode::Ask);
+        id
     }
 
     /// Makes a host a copy of another one: the same key on another machine, and the same slots

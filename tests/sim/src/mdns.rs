@@ -39,6 +39,7 @@ impl World {
                 epoch: Epoch(host.life),
                 camera: host.camera,
                 name: host.spec.name.clone(),
+                via: host.spec.via,
             },
             addresses: host.announced_addresses(),
         }

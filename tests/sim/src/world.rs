@@ -62,6 +62,7 @@ impl World {
         self.add(HostSpec {
             role: Role::Camera,
             name: name.to_owned(),
+            via: None,
             access: AccessMode::Open,
             firewalled: false,
             dial_latency: LAN_LATENCY * 3,
@@ -76,6 +77,7 @@ impl World {
         self.add(HostSpec {
             role: Role::Viewer,
             name: String::new(),
+            via: None,
             access: AccessMode::Ask,
             firewalled: false,
             dial_latency: LAN_LATENCY * 3,
@@ -230,9 +232,10 @@ impl World {
     /// What a device may do at a host, by the host's own store.
     pub(crate) fn access(&self, host: HostId, device: DeviceId) -> Access {
         let host = &self.hosts[host];
-        match self.trust.get(&host.device) {
-            Some(trust) => trust.access_for(device, host.device, host.spec.access),
-            None => TrustView::default().access_for(device, host.device, host.spec.access),
+        let ask = |trust: &TrustView| trust.access_for(device, host.device, host.spec.access);
+        match self.trust.get(&host.device).map_or_else(|| ask(&TrustView::default()), ask) {
+            Access::Unclaimed if host.spec.via.is_some() => Access::Pending,
+            access => access,
         }
     }
 }

@@ -321,3 +321,28 @@ fn a_restart_is_no_copied_key_however_it_ends() {
     assert!(world.is_live(viewer, camera));
     assert_eq!(world.snapshot(viewer).warnings, Vec::<String>::new());
 }
+
+#[test]
+fn a_phones_camera_is_nobodys_to_claim_and_its_server_decides_who_watches() {
+    let mut world = World::new(13);
+    let (server, guest) = (world.viewer(), world.viewer());
+    let phone = world.phone("phone", server);
+    world.start(server);
+    world.start(guest);
+    world.run(SECOND * 5);
+    // The stranger asks as soon as there is a camera, and may be the first to do so.
+    world.start(phone);
+    assert!(world.run_until(SECOND, |w| w.is_live(server, phone)).is_some());
+    assert!(world.run_until(SECOND, |w| !w.snapshot(server).requests.is_empty()).is_some());
+    let code = code_on_tile(&world, guest, phone);
+    assert_eq!(world.snapshot(server).requests[0].codes, [("phone".to_owned(), code.unwrap())]);
+    world.run(SECOND * 10);
+    assert!(!world.is_live(guest, phone), "nobody has decided");
+    assert!(!world.events(phone).iter().any(|(_, event)| matches!(event, Event::Claimed { .. })));
+    assert_eq!(world.snapshot(server).warnings, Vec::<String>::new(), "one home, one machine");
+
+    allow(&mut world, server, guest);
+    assert!(world.run_until(SECOND, |w| w.is_live(guest, phone)).is_some());
+    remove(&mut world, server, guest);
+    assert!(world.run_until(SECOND, |w| !w.is_live(guest, phone)).is_some());
+}

@@ -4,41 +4,13 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use if_addrs::{IfAddr, get_if_addrs};
+use lanlens_discovery::network_kind;
+use lanlens_model::NetworkKind;
 
 use crate::observations::{Interface, InterfaceKind, Network};
 
 /// Where Linux lists interfaces; elsewhere only those with an address are known.
 const LISTED: &str = "/sys/class/net";
-/// What interfaces of tunnels are called.
-const TUNNELS: [&str; 12] = [
-    "tun",
-    "tap",
-    "wg",
-    "ppp",
-    "utun",
-    "ipsec",
-    "tailscale",
-    "zt",
-    "nordlynx",
-    "proton",
-    "vpn",
-    "gpd",
-];
-/// What bridges to containers and virtual machines are called.
-const VIRTUAL: [&str; 12] = [
-    "docker",
-    "br-",
-    "virbr",
-    "veth",
-    "lxc",
-    "lxd",
-    "podman",
-    "cni",
-    "vmnet",
-    "vboxnet",
-    "vmbr",
-    "vethernet",
-];
 
 pub(super) fn look() -> Vec<Interface> {
     let mut found: Vec<Interface> = Vec::new();
@@ -96,32 +68,9 @@ fn without_address(found: &[Interface]) -> Vec<Interface> {
 }
 
 fn kind_of(name: &str, point_to_point: bool) -> InterfaceKind {
-    let name = name.to_lowercase();
-    let begins = |words: &[&str]| words.iter().any(|word| name.starts_with(word));
-    if point_to_point || begins(&TUNNELS) {
-        InterfaceKind::Tunnel
-    } else if begins(&VIRTUAL) {
-        InterfaceKind::Virtual
-    } else {
-        InterfaceKind::Lan
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_tell_cables_from_tunnels_and_bridges() {
-        for name in ["eth0", "wlan0", "enp3s0", "wlp2s0", "en0", "Ethernet", "Wi-Fi", "br0"] {
-            assert_eq!(kind_of(name, false), InterfaceKind::Lan, "{name}");
-        }
-        for name in ["tun0", "wg0", "utun3", "tailscale0", "ppp0"] {
-            assert_eq!(kind_of(name, false), InterfaceKind::Tunnel, "{name}");
-        }
-        for name in ["docker0", "br-4f1c", "virbr0", "vEthernet (WSL)"] {
-            assert_eq!(kind_of(name, false), InterfaceKind::Virtual, "{name}");
-        }
-        assert_eq!(kind_of("anything", true), InterfaceKind::Tunnel);
+    match network_kind(name, point_to_point) {
+        NetworkKind::Local => InterfaceKind::Lan,
+        NetworkKind::Vpn => InterfaceKind::Tunnel,
+        NetworkKind::Virtual => InterfaceKind::Virtual,
     }
 }

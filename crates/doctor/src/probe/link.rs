@@ -122,6 +122,7 @@ impl Visit<'_> {
             resume: Vec::new(),
             cameras: Vec::new(),
             access: None,
+            port: None,
         }
     }
 

@@ -7,7 +7,8 @@
 //!               system ──────────────────────────────────────┤
 //!               gateway ─────────────────────────────────────┼─▶ Observations
 //!               cameras (2 s) ─▶ each, as soon as heard: ────┤
-//!               addresses given ───────▶ ways, link, media ──┘
+//!               known ones that were not heard, then: ───────┤
+//!                                        ways, link, media ──┘
 //! ```
 
 mod cameras;
@@ -111,21 +112,17 @@ pub(crate) async fn observe(
     progress.say(&format!("Listening for cameras and other devices ({} s)", LISTEN.as_secs()));
     let system = tokio::task::spawn_blocking(system::look);
     let (targets_tx, targets) = mpsc::channel(2 * PEERS_MAX);
-    for target in caller.known_targets(config) {
-        // The channel has room for all of them.
-        let _ = targets_tx.try_send(target);
-    }
+    let known = caller.known_targets(config);
     let (listened, (), peers, gateway) = tokio::join!(
         multicast::listen(&interfaces),
         cameras::find(targets_tx),
-        look_at_each(&caller, targets),
+        look_at_each(&caller, targets, known),
         reach::gateway(),
     );
     let system = system.await.unwrap_or_default();
     drop(running);
     let (loops, heard) = listened;
     let chosen = config.interfaces.clone();
-    let peers = without_doubles(peers);
     Ok(Observations { system, chosen, interfaces, loops, heard, gateway, peers })
 }
 
@@ -147,17 +144,26 @@ fn on_local_network(mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     addresses
 }
 
-/// Looks at each camera as it is found.
-async fn look_at_each(caller: &Arc<Caller>, mut targets: mpsc::Receiver<Target>) -> Vec<Peer> {
+/// Looks at each camera once: at one that announces itself as soon as it is heard, then at those known
+/// in other ways that were not heard. (Of two links with one camera at once, it would end one.)
+async fn look_at_each(
+    caller: &Arc<Caller>,
+    mut announced: mpsc::Receiver<Target>,
+    known: Vec<Target>,
+) -> Vec<Peer> {
     let mut running: JoinSet<Peer> = JoinSet::new();
-    let mut announced = 0;
-    while let Some(target) = targets.recv().await {
-        announced += usize::from(target.source == Source::Announced);
-        if announced <= PEERS_MAX {
-            let caller = Arc::clone(caller);
-            running.spawn(async move { look_at(&caller, target).await });
+    let mut looked_at: Vec<Target> = Vec::new();
+    let mut begin = |target: Target| {
+        let caller = Arc::clone(caller);
+        running.spawn(async move { look_at(&caller, target).await });
+    };
+    while let Some(target) = announced.recv().await {
+        if looked_at.len() < PEERS_MAX {
+            looked_at.push(target.clone());
+            begin(target);
         }
     }
+    unheard(&looked_at, known).into_iter().for_each(begin);
     let mut peers = running.join_all().await;
     peers.sort_by_key(|peer| peer.name.to_lowercase());
     peers
@@ -176,56 +182,49 @@ async fn look_at(caller: &Arc<Caller>, target: Target) -> Peer {
     Peer { name, source: target.source, node: target.node, ways, link, media }
 }
 
-/// One camera may be known in several ways: what is announced counts most, what is only remembered
-/// least.
-fn without_doubles(peers: Vec<Peer>) -> Vec<Peer> {
-    let is_double = |n: usize, peer: &Peer| {
-        peers.iter().enumerate().any(|(other_n, other)| {
-            let same_node = peer.node.is_some() && peer.node == other.node;
-            let same_place = peer
-                .ways
-                .iter()
-                .all(|way| other.ways.iter().any(|other| other.address == way.address));
-            let counts_more = (rank(other), other_n) < (rank(peer), n);
-            (same_node || same_place) && counts_more
-        })
-    };
-    let kept: Vec<bool> = peers.iter().enumerate().map(|(n, peer)| !is_double(n, peer)).collect();
-    peers.into_iter().zip(kept).filter(|(_, kept)| *kept).map(|(peer, _)| peer).collect()
+/// The known cameras that are not among the announced ones, each once: the first mention counts.
+fn unheard(announced: &[Target], known: Vec<Target>) -> Vec<Target> {
+    let mut kept: Vec<Target> = Vec::new();
+    for target in known {
+        if !announced.iter().chain(&kept).any(|other| is_same(other, &target)) {
+            kept.push(target);
+        }
+    }
+    kept
 }
 
-fn rank(peer: &Peer) -> u8 {
-    match peer.source {
-        Source::Announced => 0,
-        Source::Given => 1,
-        Source::Remembered => 2,
-    }
+/// The same node, or somewhere the same address.
+fn is_same(one: &Target, other: &Target) -> bool {
+    (one.node.is_some() && one.node == other.node)
+        || one.addresses.iter().any(|address| other.addresses.contains(address))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observations::{MediaSeen, Neighbour, Route, Tcp, Way};
+    use lanlens_model::DeviceId;
 
-    fn peer(source: Source, address: &str) -> Peer {
-        let address = address.parse().unwrap();
-        let way =
-            Way { address, route: Route::None, neighbour: Neighbour::Unknown, tcp: Tcp::Open };
-        let (name, link, media) = (address.to_string(), LinkSeen::NotTried, MediaSeen::NotTried);
-        Peer { name, source, node: None, ways: vec![way], link, media }
+    fn target(source: Source, address: &str, camera: Option<&str>) -> Target {
+        let node = camera.map(|name| NodeId::new(DeviceId::from_spki(name.as_bytes()), "slot"));
+        let addresses = vec![address.parse().unwrap()];
+        Target { name: address.to_owned(), source, node, addresses }
     }
 
     #[test]
-    fn a_camera_that_is_known_twice_counts_once_by_what_says_most() {
-        let kept = |peers: &[(Source, &str)]| {
-            let peers = peers.iter().map(|(source, address)| peer(*source, address)).collect();
-            without_doubles(peers).iter().map(|peer| peer.source).collect::<Vec<_>>()
+    fn a_camera_that_is_known_twice_is_looked_at_once() {
+        let kept = |announced: &[Target], known: &[Target]| {
+            unheard(announced, known.to_vec()).iter().map(|t| t.source).collect::<Vec<_>>()
         };
         let (a, b) = ("10.0.0.1:17470", "10.0.0.2:17470");
-        assert_eq!(kept(&[(Source::Given, a), (Source::Announced, a)]), [Source::Announced]);
-        assert_eq!(kept(&[(Source::Remembered, a), (Source::Given, a)]), [Source::Given]);
-        assert_eq!(kept(&[(Source::Given, a), (Source::Given, a)]), [Source::Given]);
-        assert_eq!(kept(&[(Source::Given, a), (Source::Announced, b)]).len(), 2);
+        let announced = [target(Source::Announced, a, Some("kitchen"))];
+        let given = |address| target(Source::Given, address, None);
+        let remembered = |address, camera| target(Source::Remembered, address, Some(camera));
+        assert_eq!(kept(&announced, &[given(a)]), []);
+        assert_eq!(kept(&announced, &[given(b)]), [Source::Given]);
+        assert_eq!(kept(&announced, &[remembered(b, "kitchen")]), [], "it has moved");
+        assert_eq!(kept(&announced, &[remembered(b, "garden")]), [Source::Remembered]);
+        assert_eq!(kept(&[], &[given(a), remembered(a, "kitchen")]), [Source::Given]);
+        assert_eq!(kept(&[], &[given(a), given(a), given(b)]), [Source::Given; 2]);
     }
 
     #[test]

@@ -66,6 +66,7 @@ impl Desk {
             epoch: Epoch(self.epoch),
             camera: Some(camera),
             name: "Nursery".into(),
+            via: None,
         };
         let (instance, addresses) = (instance.to_owned(), vec![address()]);
         let resolved = DiscoveryEvent::Resolved { instance, txt, addresses };
@@ -82,8 +83,14 @@ impl Desk {
 
     /// The camera dials us.
     pub(crate) fn dialed_in(&mut self) -> LinkId {
+        self.dialed_in_from(None)
+    }
+
+    /// The camera dials us, and says at which port it listens. Its words are read as from the wire.
+    pub(crate) fn dialed_in_from(&mut self, port: Option<u16>) -> LinkId {
         let link = self.opened(SocketAddr::from(([10, 0, 0, 7], 40_000)), None);
-        self.say(link, Message::Hello(self.greeting()));
+        let hello = Message::Hello(Greeting { port, ..self.greeting() });
+        self.say(link, Message::parse(&hello.to_json()).expect("it is well made"));
         link
     }
 
@@ -107,6 +114,7 @@ impl Desk {
             resume: Vec::new(),
             cameras: vec![OfferedCamera { id: camera(), name: "Nursery".into() }],
             access: Some(Access::Granted),
+            port: None,
         }
     }
 

@@ -45,8 +45,10 @@ impl Rig {
             role: Role::Camera,
             epoch: Epoch(1),
             run: RunId(1),
+            port: 17_470,
             name: "Nursery".into(),
             cameras: std::iter::once((camera, "Nursery".into())).chain(more).collect(),
+            via: None,
             access,
             trust: trust.clone(),
             known: Vec::new(),
@@ -145,6 +147,7 @@ pub(crate) fn greeting(device: DeviceId, slot: &str) -> Greeting {
         resume: Vec::new(),
         cameras: Vec::new(),
         access: None,
+        port: None,
     }
 }
 
@@ -164,8 +167,10 @@ pub(crate) fn viewer(node: NodeId) -> Config {
         role: Role::Viewer,
         epoch: Epoch(1),
         run: RunId(1),
+        port: 17_470,
         name: String::new(),
         cameras: Vec::new(),
+        via: None,
         access: AccessMode::Ask,
         trust: TrustView::default(),
         known: Vec::new(),

@@ -57,6 +57,7 @@ pub(crate) fn greeting(identity: &Identity) -> Greeting {
             id: CameraId::new(device, "pattern"), name: "거실".into()
         }],
         access: None,
+        port: None,
     }
 }
 
