@@ -52,7 +52,7 @@ pub(crate) fn check(sdp: &str, local: &[IpAddr]) -> Result<Checked, DescriptionE
 
 /// Whether a line is read by the stack as it is read here: the stack forgives spaces and stray
 /// carriage returns, behind which a candidate could pass unseen.
-fn is_plain(line: &str) -> bool {
+pub(crate) fn is_plain(line: &str) -> bool {
     if line.is_empty() {
         return true;
     }

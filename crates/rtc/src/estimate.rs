@@ -46,7 +46,8 @@ const GROWTH_SECONDS_MAX: f64 = 5.0;
 /// Loss is looked at over this long, and over as many packets.
 const LOSS_WINDOW: Duration = Duration::from_secs(1);
 const LOSS_PACKETS_MIN: usize = 40;
-/// Reports come every 100 ms; after a longer gap one is missing.
+/// Reports come every 100 ms while packets do. Where packets were sent all the time and yet nothing was
+/// reported for longer, nothing came through at all: that is no lack of room.
 const REPORT_GAP_MAX: Duration = Duration::from_millis(150);
 
 /// The estimate of one path; anyone may read what comes out.
@@ -55,6 +56,8 @@ pub(crate) struct Estimate {
     transit: Transit,
     received: Received,
     loss: Loss,
+    /// When the newest packet left that was reported on.
+    departed: Option<Instant>,
     queued_reports: u32,
     bps: f64,
     updated: Option<Instant>,
@@ -69,6 +72,7 @@ impl Estimate {
             transit: Transit::default(),
             received: Received::default(),
             loss: Loss::default(),
+            departed: None,
             queued_reports: 0,
             bps: INITIAL_BPS,
             updated: None,
@@ -78,6 +82,9 @@ impl Estimate {
     }
 
     fn update(&mut self, now: Instant, reports: &[PacketReport]) {
+        if reports.iter().any(|report| report.arrived) {
+            self.counters.arrivals().on_report();
+        }
         self.gcc.on_reports(now, reports);
         self.received.add(reports);
         // Its other half, by loss, never climbs where radio loses a little all the time.
@@ -88,7 +95,8 @@ impl Estimate {
         let passed = self.updated.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
         self.updated = Some(now);
         // Where a report got lost, the next one counts what stood in it as lost.
-        let whole = passed <= REPORT_GAP_MAX;
+        let missing = self.counters.report_missing.swap(false, Ordering::Relaxed);
+        let whole = !missing && passed <= REPORT_GAP_MAX + self.longest_pause(reports);
         let lost = self.loss.add(now, if whole { reports } else { &[] }) >= LOSS_MIN;
         if (queued || lost)
             && self.lowered.is_none_or(|at| now.saturating_duration_since(at) >= STEP)
@@ -103,6 +111,17 @@ impl Estimate {
             self.bps *= GROWTH.powf(passed.as_secs_f64().min(GROWTH_SECONDS_MAX));
         }
         self.bps = self.bps.clamp(MIN_BPS, MAX_BPS);
+    }
+
+    /// How long nothing was sent at most, between the packets of this report and of the one before: so
+    /// long a viewer has nothing to report.
+    fn longest_pause(&mut self, reports: &[PacketReport]) -> Duration {
+        let mut longest = Duration::ZERO;
+        for report in reports {
+            let before = self.departed.replace(report.departure).unwrap_or(report.departure);
+            longest = longest.max(report.departure.saturating_duration_since(before));
+        }
+        longest
     }
 }
 
@@ -251,30 +270,53 @@ mod tests {
         }
 
         /// Sends `packets` in 100 ms, which arrive after `delay(n)`; `None` for a lost one.
-        fn report(&mut self, packets: u32, mut delay: impl FnMut(u32) -> Option<Duration>) {
-            let reports: Vec<PacketReport> = (0..packets)
-                .map(|n| {
-                    let departure = self.now + REPORT_EVERY * n / packets;
-                    // The viewer's clock began an hour earlier.
-                    let arrival = delay(n)
-                        .map(|delay| departure + delay - self.start + Duration::from_secs(3600));
-                    self.sent += 1;
-                    PacketReport {
-                        ssrc: 1,
-                        id: self.sent,
-                        rtp_sequence_number: self.sent as u16,
-                        is_twcc: true,
-                        twcc_sequence_number: self.sent as u16,
-                        size: 1200,
-                        arrived: arrival.is_some(),
-                        departure,
-                        arrival,
-                        ecn: Ecn::default(),
-                    }
-                })
-                .collect();
-            self.now += REPORT_EVERY;
+        fn report(&mut self, packets: u32, delay: impl FnMut(u32) -> Option<Duration>) {
+            let reports = self.send(packets, REPORT_EVERY, delay);
             self.estimate.on_reports(self.now, &reports);
+        }
+
+        /// Sends `packets` over `time`, about which nothing is reported yet.
+        fn send(
+            &mut self,
+            packets: u32,
+            time: Duration,
+            mut delay: impl FnMut(u32) -> Option<Duration>,
+        ) -> Vec<PacketReport> {
+            let reports = (0..packets).map(|n| {
+                let departure = self.now + time * n / packets;
+                // The viewer's clock began an hour earlier.
+                let arrival = delay(n)
+                    .map(|delay| departure + delay - self.start + Duration::from_secs(3600));
+                self.sent += 1;
+                PacketReport {
+                    ssrc: 1,
+                    id: self.sent,
+                    rtp_sequence_number: self.sent as u16,
+                    is_twcc: true,
+                    twcc_sequence_number: self.sent as u16,
+                    size: 1200,
+                    arrived: arrival.is_some(),
+                    departure,
+                    arrival,
+                    ecn: Ecn::default(),
+                }
+            });
+            let reports = reports.collect();
+            self.now += time;
+            reports
+        }
+
+        /// Sends a picture at once, and the next one after `interval`; it is reported in between.
+        fn picture(
+            &mut self,
+            packets: u32,
+            interval: Duration,
+            delay: impl FnMut(u32) -> Option<Duration>,
+        ) {
+            let sending = Duration::from_millis(5);
+            let reports = self.send(packets, sending, delay);
+            self.estimate.on_reports(self.now + Duration::from_millis(50), &reports);
+            self.now += interval - sending;
         }
 
         fn kbps(&self) -> u64 {
@@ -333,6 +375,56 @@ mod tests {
         }
         assert!(few.kbps() >= 8000, "{} kbit/s", few.kbps());
         assert!(many.kbps() < 1000, "{} kbit/s", many.kbps());
+    }
+
+    #[test]
+    fn much_loss_counts_however_slow_the_camera_is() {
+        for fps in [3, 5, 7, 12, 30] {
+            let mut viewer = Viewer::new();
+            let mut random = fastrand::Rng::with_seed(4);
+            for _ in 0..60 * fps {
+                viewer.picture(60_u32.div_ceil(fps).max(3), Duration::from_secs(1) / fps, |_| {
+                    (random.u32(..100) >= 30).then_some(Duration::from_millis(2))
+                });
+            }
+            assert!(viewer.kbps() < 1000, "{fps} a second: {} kbit/s", viewer.kbps());
+        }
+    }
+
+    #[test]
+    fn silence_is_no_loss() {
+        let arrives = |_| Some(Duration::from_millis(2));
+        for fps in [5, 10, 30] {
+            let mut viewer = Viewer::new();
+            let interval = Duration::from_secs(1) / fps;
+            for _ in 0..20 {
+                (0..2 * fps).for_each(|_| viewer.picture(90 / fps, interval, arrives));
+                // Nothing comes through for a second, which the next report tells.
+                let mut reports = viewer.send(90, Duration::from_secs(1), |_| None);
+                reports.extend(viewer.send(18, 2 * REPORT_EVERY, arrives));
+                viewer.estimate.on_reports(viewer.now, &reports);
+                assert!(viewer.kbps() >= 8000, "{fps} a second: {} kbit/s", viewer.kbps());
+                // Nothing is sent for five.
+                viewer.now += Duration::from_secs(5);
+            }
+        }
+    }
+
+    #[test]
+    fn what_stood_in_a_report_that_got_lost_is_not_lost() {
+        let arrives = |_| Some(Duration::from_millis(2));
+        for fps in [5, 10, 30] {
+            let mut viewer = Viewer::new();
+            let interval = Duration::from_secs(1) / fps;
+            for _ in 0..60 {
+                (0..2).for_each(|_| viewer.picture(90 / fps, interval, arrives));
+                let mut reports = viewer.send(90 / fps, interval, |_| None);
+                reports.extend(viewer.send(90 / fps, interval, arrives));
+                viewer.estimate.counters.report_missing.store(true, Ordering::Relaxed);
+                viewer.estimate.on_reports(viewer.now, &reports);
+            }
+            assert!(viewer.kbps() >= 8000, "{fps} a second: {} kbit/s", viewer.kbps());
+        }
     }
 
     #[test]

@@ -19,6 +19,8 @@ use rtc::sansio::Protocol;
 use webrtc::error::Error;
 
 use crate::error::DescriptionError;
+use crate::ingest::offered::{self, Offered};
+use crate::ingest::{FragmentError, IngestError};
 use crate::session::malformed;
 use crate::stats::FeedbackCounters;
 use crate::{candidate, description, peer, publisher};
@@ -61,6 +63,17 @@ impl Negotiation {
         Ok((this, offer))
     }
 
+    /// The end of a node to which somebody publishes: it will answer.
+    ///
+    /// # Errors
+    /// In words, why the stack does not start.
+    pub fn ingest() -> Result<Self, DescriptionError> {
+        Self::start(|connection| {
+            let init = init(RTCRtpTransceiverDirection::Recvonly);
+            connection.add_transceiver_from_kind(RtpCodecKind::Video, Some(init)).map(drop)
+        })
+    }
+
     fn start(
         add_video: impl FnOnce(&mut RTCPeerConnection) -> Result<(), Error>,
     ) -> Result<Self, DescriptionError> {
@@ -83,12 +96,20 @@ impl Negotiation {
     /// # Errors
     /// See [`DescriptionError`].
     pub fn answer(&mut self, offer: &str) -> Result<String, DescriptionError> {
+        self.answer_with(offer, RTCRtpTransceiverDirection::has_send)
+    }
+
+    fn answer_with(
+        &mut self,
+        offer: &str,
+        flows: fn(&RTCRtpTransceiverDirection) -> bool,
+    ) -> Result<String, DescriptionError> {
         let checked = description::check(offer, &[LOCAL_ADDRESS])?;
         let offer = RTCSessionDescription::offer(checked.sdp).map_err(malformed)?;
         self.connection.set_remote_description(self.now, offer).map_err(malformed)?;
         let answer = self.connection.create_answer(None).map_err(malformed)?;
         self.connection.set_local_description(self.now, answer).map_err(malformed)?;
-        self.require_video(RTCRtpTransceiverDirection::has_send)?;
+        self.require_video(flows)?;
         self.gathered()
     }
 
@@ -153,6 +174,53 @@ impl Negotiation {
         }
         let sdp = self.connection.local_description().map(|local| local.sdp).unwrap_or_default();
         Ok(description::with_candidates(&sdp, &[LOCAL_CANDIDATE.to_owned()]))
+    }
+}
+
+/// What somebody publishes by WHIP, from its offer on.
+pub struct Publication {
+    offered: Offered,
+    peer: Negotiation,
+}
+
+impl Publication {
+    /// Takes an offer and answers it, as [`Ingest::start`](crate::Ingest::start) does.
+    ///
+    /// # Errors
+    /// See [`IngestError`].
+    pub fn start(offer: &str) -> Result<(Self, String), IngestError> {
+        let checked = description::check(offer, &[LOCAL_ADDRESS])?;
+        let offered = Offered::read(&checked.sdp)?;
+        let mut peer = Negotiation::ingest()?;
+        let flows = RTCRtpTransceiverDirection::has_recv;
+        let answer = offered.answer(&peer.answer_with(&offered.for_stack(), flows)?);
+        Ok((Self { offered, peer }, answer))
+    }
+
+    /// Takes a fragment: a restart, or else candidates.
+    ///
+    /// # Errors
+    /// See [`FragmentError`].
+    pub fn patch(&mut self, fragment: &str) -> Result<(), FragmentError> {
+        let parts = offered::parts(fragment)?;
+        if let Ok(candidates) = self.offered.candidates_of(parts.clone()) {
+            for candidate in candidates {
+                self.peer.add_candidate(&candidate);
+            }
+            return Ok(());
+        }
+        let restarted = self.offered.restarted(&parts)?;
+        let flows = RTCRtpTransceiverDirection::has_recv;
+        let answer = self.peer.answer_with(&restarted.for_stack(), flows);
+        let answer = answer.map_err(|error| FragmentError::Rtc(error.into()))?;
+        self.offered = restarted;
+        // What goes back is itself a fragment.
+        offered::parts(&self.offered.answer_fragment(&answer)).map(drop)
+    }
+
+    /// See [`Negotiation::destinations`].
+    pub fn destinations(&mut self, time: Duration) -> Vec<IpAddr> {
+        self.peer.destinations(time)
     }
 }
 

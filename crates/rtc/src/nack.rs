@@ -13,6 +13,10 @@ use rtc::interceptor::{
 use rtc::sansio::Protocol;
 use rtc::shared::error::Error;
 
+/// Its place: the stack's own would be before the arrival of packets is noted, but what repairs a stream
+/// must be noted as it came, and be part of the stream here.
+pub(crate) const SLOT: usize = 8_200;
+
 /// Time between requests for the same lost packet.
 const INTERVAL: Duration = Duration::from_millis(20);
 /// Requests for one lost packet: past the assembler's shortest wait they serve longer round trips.

@@ -8,6 +8,7 @@ use webrtc::peer_connection::RTCSessionDescription;
 
 use crate::description::{self, is_baseline_mode_1};
 use crate::error::DescriptionError;
+use crate::sections::{Media, Sections};
 use crate::session::malformed;
 
 /// Checks an offer of somebody who wants to watch (JSEP, RFC 9429 section 5.8): size, media sections
@@ -26,93 +27,32 @@ pub fn check_offer(sdp: &str) -> Result<(), DescriptionError> {
             return Err(lacking(needed));
         }
     }
-    let mut wanted = offer.media.iter().filter(|section| offer.receives_video(section)).peekable();
+    let mut wanted = offer.media.iter().filter(|section| is_wanted(&offer, section)).peekable();
     if wanted.peek().is_none() {
         return Err(DescriptionError::NoVideo);
     }
-    let Some(video) = wanted.find(|section| section.has_our_format()) else {
+    let Some(video) = wanted.find(|section| has_our_format(section)) else {
         return Err(DescriptionError::NoCommonCodec);
     };
-    if video.attributes.iter().any(|value| value.starts_with("mid:")) {
+    if video.value("mid:").is_some() {
         return Ok(());
     }
     Err(lacking("mid:"))
 }
 
-fn lacking(attribute: &str) -> DescriptionError {
+fn is_wanted(offer: &Sections<'_>, section: &Media<'_>) -> bool {
+    section.is_video() && matches!(offer.direction_of(section), "recvonly" | "sendrecv")
+}
+
+fn has_our_format(section: &Media<'_>) -> bool {
+    let h264: Vec<u8> = section.h264().collect();
+    section.formats("fmtp:").any(|(payload_type, parameters)| {
+        h264.contains(&payload_type) && is_baseline_mode_1(parameters)
+    })
+}
+
+pub(crate) fn lacking(attribute: &str) -> DescriptionError {
     DescriptionError::Malformed(format!("it has no a={}", attribute.trim_end_matches(':')))
-}
-
-/// A description's attributes, by where they stand (RFC 8866 section 5).
-#[derive(Default)]
-struct Sections<'a> {
-    session: Vec<&'a str>,
-    media: Vec<Media<'a>>,
-}
-
-struct Media<'a> {
-    /// What follows `m=`.
-    line: &'a str,
-    attributes: Vec<&'a str>,
-}
-
-impl<'a> Sections<'a> {
-    fn of(sdp: &'a str) -> Self {
-        let mut sections = Self::default();
-        for line in sdp.lines() {
-            if let Some(line) = line.strip_prefix("m=") {
-                sections.media.push(Media { line, attributes: Vec::new() });
-            } else if let Some(value) = line.strip_prefix("a=") {
-                match sections.media.last_mut() {
-                    Some(media) => media.attributes.push(value),
-                    None => sections.session.push(value),
-                }
-            }
-        }
-        sections
-    }
-
-    fn all(&self) -> impl Iterator<Item = &'a str> {
-        let media = self.media.iter().flat_map(|media| &media.attributes);
-        self.session.iter().chain(media).copied()
-    }
-
-    fn receives_video(&self, media: &Media<'_>) -> bool {
-        // Both ways where nothing is said (RFC 8866 section 6.7).
-        let direction = direction(&media.attributes).or_else(|| direction(&self.session));
-        media.line.starts_with("video ")
-            && matches!(direction, None | Some("recvonly" | "sendrecv"))
-    }
-}
-
-impl Media<'_> {
-    fn has_our_format(&self) -> bool {
-        let h264: Vec<u8> = self
-            .formats("rtpmap:")
-            .filter(|(_, codec)| {
-                codec.split(['/', ' ']).next().is_some_and(|name| name.eq_ignore_ascii_case("H264"))
-            })
-            .map(|(payload_type, _)| payload_type)
-            .collect();
-        self.formats("fmtp:").any(|(payload_type, parameters)| {
-            h264.contains(&payload_type) && is_baseline_mode_1(parameters)
-        })
-    }
-
-    /// What an attribute says of each payload type.
-    fn formats(&self, attribute: &str) -> impl Iterator<Item = (u8, &str)> {
-        self.attributes.iter().filter_map(move |value| {
-            let (payload_type, said) = value.strip_prefix(attribute)?.split_once(' ')?;
-            Some((payload_type.parse().ok()?, said.trim_start()))
-        })
-    }
-}
-
-fn direction<'a>(attributes: &[&'a str]) -> Option<&'a str> {
-    let is_direction = |value: &&str| {
-        matches!(value.trim_end(), "sendrecv" | "sendonly" | "recvonly" | "inactive")
-    };
-    attributes.iter().copied().find(is_direction).map(str::trim_end)
 }
 
 #[cfg(test)]

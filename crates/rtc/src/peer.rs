@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rtc::ice::mdns::MulticastDnsMode;
-use rtc::interceptor::{CongestionControlBuilder, NackResponderBuilder};
+use rtc::interceptor::CongestionControlBuilder;
 use rtc::peer_connection::configuration::interceptor_registry::{
     Slot, configure_rtcp_reports, configure_twcc_receiver_only, configure_twcc_sender_only,
 };
 use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_H264, MediaEngine};
+use rtc::peer_connection::transport::RTCDtlsRole;
 use rtc::rtp_transceiver::rtp_sender::{
     RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpHeaderExtensionCapability, RtpCodecKind,
 };
@@ -22,16 +23,19 @@ use webrtc::media_stream::track_remote::TrackRemote;
 use webrtc::peer_connection::{
     PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder,
     RTCIceGatheringState, RTCPeerConnectionIceEvent, RTCPeerConnectionState, Registry,
-    SettingEngine, SettingEngineBuilder,
+    SettingEngineBuilder,
 };
 
 use crate::config::RtcConfig;
 use crate::error::RtcError;
 use crate::estimate::Estimate;
 use crate::feedback::{self, Feedback};
-use crate::nack::NackOnGap;
+use crate::ingest::{REPAIR_SLOT, REPORTS_SLOT, Repair, RepairTypes, SenderReports, SharedClock};
+use crate::nack::{self, NackOnGap};
+use crate::reports::{self, ReportNumbers};
 use crate::resend::{self, ResendLimit};
 use crate::runtime::MediaRuntime;
+use crate::sent::SentLately;
 use crate::{capture_time, stats::FeedbackCounters};
 
 /// RTP clock of video (RFC 6184 section 8.2.1).
@@ -65,6 +69,34 @@ pub(crate) enum PeerEvent {
     Track(Arc<dyn TrackRemote>),
 }
 
+/// What a session with a publisher of another make needs beside.
+pub(crate) struct ForIngest {
+    /// Gets its sender reports.
+    pub(crate) clock: SharedClock,
+    /// What it sends again comes in a stream of its own.
+    pub(crate) repair: Option<RepairTypes>,
+    /// It will only be the DTLS client.
+    pub(crate) is_passive: bool,
+}
+
+impl ForIngest {
+    fn apply(
+        self,
+        registry: Registry,
+        settings: SettingEngineBuilder,
+    ) -> (Registry, SettingEngineBuilder) {
+        let reports = SenderReports::new(self.clock);
+        let mut registry = registry.with(Slot::from(REPORTS_SLOT), reports);
+        if let Some(types) = self.repair {
+            registry = registry.with(Slot::from(REPAIR_SLOT), Repair::new(types));
+        }
+        if !self.is_passive {
+            return (registry, settings);
+        }
+        (registry, settings.with_answering_dtls_role(RTCDtlsRole::Server))
+    }
+}
+
 /// A peer connection that is closed when dropped. The stack's own handle leaks a task and its sockets.
 pub(crate) struct Peer {
     connection: Option<Arc<dyn PeerConnection>>,
@@ -79,17 +111,38 @@ impl Peer {
         config: &RtcConfig,
         feedback: Arc<FeedbackCounters>,
     ) -> Result<(Self, mpsc::Receiver<PeerEvent>), RtcError> {
+        Self::start_with(config, feedback, None).await
+    }
+
+    /// The same, for a publisher that is not one of ours.
+    pub(crate) async fn start_for_ingest(
+        config: &RtcConfig,
+        feedback: Arc<FeedbackCounters>,
+        ingest: ForIngest,
+    ) -> Result<(Self, mpsc::Receiver<PeerEvent>), RtcError> {
+        Self::start_with(config, feedback, Some(ingest)).await
+    }
+
+    async fn start_with(
+        config: &RtcConfig,
+        feedback: Arc<FeedbackCounters>,
+        ingest: Option<ForIngest>,
+    ) -> Result<(Self, mpsc::Receiver<PeerEvent>), RtcError> {
         if config.usable_addresses().is_empty() {
             return Err(RtcError::NoAddress);
         }
         let (events, received) = mpsc::channel(EVENTS_MAX);
         let mut media = media_engine().map_err(setup)?;
-        let registry = interceptors(&mut media, feedback).map_err(setup)?;
+        let mut registry = interceptors(&mut media, feedback).map_err(setup)?;
+        let mut settings = settings_builder();
+        if let Some(ingest) = ingest {
+            (registry, settings) = ingest.apply(registry, settings);
+        }
         let connection = PeerConnectionBuilder::new()
             .with_configuration(RTCConfigurationBuilder::new().build())
             .with_media_engine(media)
             .with_interceptor_registry(registry)
-            .with_setting_engine(settings())
+            .with_setting_engine(settings.build())
             .with_handler(Arc::new(Handler { events }))
             .with_runtime(Arc::new(MediaRuntime::new()))
             .with_udp_addrs(vec![config.bind_list()])
@@ -133,7 +186,12 @@ pub(crate) fn setup(error: Error) -> RtcError {
     RtcError::Setup(error.to_string())
 }
 
-pub(crate) fn settings() -> SettingEngine {
+#[cfg(fuzzing)]
+pub(crate) fn settings() -> webrtc::peer_connection::SettingEngine {
+    settings_builder().build()
+}
+
+fn settings_builder() -> SettingEngineBuilder {
     let history = usize::from(PACKET_HISTORY);
     SettingEngineBuilder::new()
         .with_ice_connection_attempts(Some(ICE_CHECK_INTERVAL), Some(ICE_CHECKS_MAX))
@@ -147,7 +205,6 @@ pub(crate) fn settings() -> SettingEngine {
         .with_discard_local_candidates_during_ice_restart(true)
         .with_srtp_replay_protection_window(history)
         .with_srtcp_replay_protection_window(history)
-        .build()
 }
 
 /// The one video format of every session.
@@ -188,10 +245,11 @@ pub(crate) fn interceptors(
     let registry = configure_twcc_sender_only(Registry::new(), media)?;
     let registry = configure_twcc_receiver_only(registry, media)?;
     Ok(configure_rtcp_reports(registry)
+        .with(Slot::from(reports::SLOT), ReportNumbers::new(counters.clone()))
         .with(Slot::CongestionControl, CongestionControlBuilder::new(estimate).build())
         .with(Slot::from(resend::SLOT), ResendLimit::new(counters.clone()))
-        .with(Slot::NackResponder, NackResponderBuilder::new().with_size(PACKET_HISTORY).build())
-        .with(Slot::NackGenerator, NackOnGap::new(PACKET_HISTORY))
+        .with(Slot::NackResponder, SentLately::new(PACKET_HISTORY))
+        .with(Slot::from(nack::SLOT), NackOnGap::new(PACKET_HISTORY))
         .with(Slot::from(feedback::SLOT), Feedback::new(counters)))
 }
 

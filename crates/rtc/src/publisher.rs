@@ -74,7 +74,7 @@ impl Publisher {
         let track = Arc::new(TrackLocalStaticRTP::new(video_track(ssrc)));
         let sender = add_track(&peer, track.clone()).await?;
         let mut session = Session::new(config, peer, peer_events, events);
-        let answer = session.answer(&offer_sdp).await?;
+        let answer = session.answer(&offer_sdp, RTCRtpTransceiverDirection::has_send).await?;
         let stream = negotiated(&*sender, ssrc).await?;
 
         let (commands, received) = mpsc::channel(COMMANDS_MAX);
@@ -205,7 +205,7 @@ impl Task {
     }
 
     async fn reanswer(&mut self, offer: &str) -> Result<String, RtcError> {
-        let answer = self.session.answer(offer).await?;
+        let answer = self.session.answer(offer, RTCRtpTransceiverDirection::has_send).await?;
         let stream = negotiated(&*self.sender, self.packetizer.ssrc()).await?;
         self.packetizer.renegotiate(stream);
         Ok(answer)
@@ -224,7 +224,9 @@ impl Task {
             add(&self.counters.units_skipped, 1);
             return;
         }
-        self.pacing.start(self.packetizer.packets(unit), Instant::now());
+        let now = Instant::now();
+        self.counters.feedback.arrivals().on_sent(now);
+        self.pacing.start(self.packetizer.packets(unit), now);
         self.counters.units_sent.fetch_add(1, Ordering::Relaxed);
         self.send_what_is_due().await;
     }

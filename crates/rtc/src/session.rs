@@ -114,13 +114,17 @@ impl Session {
         self.gathered_description().await
     }
 
-    /// Applies the peer's offer and makes the answer.
-    pub(crate) async fn answer(&mut self, offer: &str) -> Result<String, RtcError> {
+    /// Applies the peer's offer and makes the answer, in which video must flow as `flows` wants it.
+    pub(crate) async fn answer(
+        &mut self,
+        offer: &str,
+        flows: fn(&RTCRtpTransceiverDirection) -> bool,
+    ) -> Result<String, RtcError> {
         self.apply_remote(offer, RTCSdpType::Offer).await?;
         let connection = self.peer.connection().map_err(setup)?.clone();
         let answer = connection.create_answer(None).await.map_err(malformed)?;
         connection.set_local_description(answer).await.map_err(malformed)?;
-        self.require_video(RTCRtpTransceiverDirection::has_send).await?;
+        self.require_video(flows).await?;
         self.gathered_description().await
     }
 
@@ -128,6 +132,11 @@ impl Session {
     pub(crate) async fn accept_answer(&mut self, answer: &str) -> Result<(), DescriptionError> {
         self.apply_remote(answer, RTCSdpType::Answer).await?;
         self.require_video(RTCRtpTransceiverDirection::has_recv).await
+    }
+
+    /// Counts the peer's candidates from zero: another ICE session begins (RFC 8839 section 4.4.1.1.1).
+    pub(crate) fn forget_candidates(&mut self) {
+        self.candidates_received = 0;
     }
 
     /// Fails unless the negotiation settled on video in this direction.

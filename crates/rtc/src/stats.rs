@@ -1,7 +1,10 @@
 //! Counters that a session's task writes and anyone may read.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::reports::Arrivals;
 
 /// What a publisher has done since it started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -22,6 +25,9 @@ pub struct PublisherStats {
     pub plis: u64,
     /// What the path seems to carry, bits a second; `None` until the viewer has reported arrivals.
     pub estimate_bps: Option<u64>,
+    /// When the first packet of those was sent of whose arrival the viewer has told nothing, though it
+    /// did before and more than a second of packets followed; `None` while they arrive.
+    pub silent_since: Option<Instant>,
 }
 
 /// What a subscriber has received since it started.
@@ -68,6 +74,7 @@ impl PublisherCounters {
             resends_refused: load(&self.feedback.resends_refused),
             plis: load(&self.feedback.plis),
             estimate_bps: (estimate > 0).then_some(estimate),
+            silent_since: self.feedback.arrivals().silent_since(),
         }
     }
 }
@@ -81,6 +88,15 @@ pub(crate) struct FeedbackCounters {
     pub(crate) resends_refused: AtomicU64,
     /// Bits a second, 0 until the first report.
     pub(crate) estimate_bps: AtomicU64,
+    /// A report got lost before the one that comes now.
+    pub(crate) report_missing: AtomicBool,
+    arrivals: Mutex<Arrivals>,
+}
+
+impl FeedbackCounters {
+    pub(crate) fn arrivals(&self) -> MutexGuard<'_, Arrivals> {
+        self.arrivals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 pub(crate) fn add(counter: &AtomicU64, amount: u64) {

@@ -2,6 +2,10 @@
 
 #![allow(dead_code, reason = "each test binary uses a part")]
 
+pub(crate) mod deliver;
+pub(crate) mod phone;
+pub(crate) mod relay;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +18,9 @@ use tokio::sync::mpsc;
 
 /// Generous: the machine may be busy, and a test that waits this long fails anyway.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Constrained baseline, 640×368.
+const SPS: [u8; 9] = [0x67, 0x42, 0xe0, 0x1f, 0xda, 0x02, 0x80, 0xbe, 0x40];
 
 pub(crate) fn loopback() -> RtcConfig {
     RtcConfig::new(|| vec![IpAddr::from(Ipv4Addr::LOCALHOST)])
@@ -43,7 +50,16 @@ impl Source {
     /// SPS, PPS and an IDR slice of about `size` bytes.
     pub(crate) fn keyframe(&mut self, size: usize) -> Arc<EncodedUnit> {
         let mut data = Vec::new();
-        self.nal(&mut data, &[0x67, 0x42, 0xe0, 0x1f], 12);
+        self.nal(&mut data, &SPS, 0);
+        self.nal(&mut data, &[0x68], 4);
+        self.nal(&mut data, &[0x65, 0x88], size);
+        self.unit(data, true)
+    }
+
+    /// The same with an SPS that means nothing.
+    pub(crate) fn broken_keyframe(&mut self, size: usize) -> Arc<EncodedUnit> {
+        let mut data = Vec::new();
+        self.nal(&mut data, &SPS[..5], 0);
         self.nal(&mut data, &[0x68], 4);
         self.nal(&mut data, &[0x65, 0x88], size);
         self.unit(data, true)

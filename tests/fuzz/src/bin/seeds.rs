@@ -57,9 +57,11 @@ fn announcements(folder: &Path) -> Result<(), Box<dyn Error>> {
         epoch: Epoch(7),
         camera: Some(CameraId::new(device, "pattern-0")),
         name: "Küche 거실".to_owned(),
+        via: None,
     };
     let viewer = Txt { role: Role::Viewer, camera: None, name: String::new(), ..camera.clone() };
-    for (name, txt) in [("camera", camera), ("viewer", viewer)] {
+    let phone = Txt { via: Some(viewer.node), ..camera.clone() };
+    for (name, txt) in [("camera", camera), ("viewer", viewer), ("phone", phone)] {
         let mut record = Vec::new();
         for (key, value) in txt.encode() {
             let string = format!("{key}={value}");
