@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use lanlens_identity::{Home, Identity, RenewError, TrustStore, renew_key, take_run, take_slot};
+use lanlens_identity::{
+    Home, Identity, PhoneScope, PhoneStore, RenewError, TrustStore, renew_key, take_run, take_slot,
+};
 use lanlens_model::{DeviceId, TrustChange, TrustView};
 
 const HOME_VARIABLE: &str = "LANLENS_IDENTITY_TEST_HOME";
@@ -34,6 +36,16 @@ fn program_that_follows_the_lists() {
     println!("\nheld");
     wait_watches(&mut store, 1);
     store.apply(&allow(2)).unwrap();
+}
+
+/// Not a test of its own: comes with the token that it is told, and says whether it got in.
+#[test]
+fn program_that_redeems_a_token() {
+    let Some(dir) = std::env::var_os(HOME_VARIABLE) else { return };
+    let store = PhoneStore::open(&Home::open(dir).unwrap());
+    let token = std::io::stdin().lines().next().unwrap().unwrap();
+    let redeemed = store.redeem(&token, PhoneScope::Publish, "phone");
+    println!("\nheld {}", if redeemed.is_ok() { "in" } else { "out" });
 }
 
 fn device(n: u8) -> DeviceId {
@@ -196,4 +208,21 @@ fn two_programs_of_a_home_see_each_others_changes() {
     let view = wait_watches(&mut store, 2);
     assert_eq!(view.watchers.len(), 2, "neither change undid the other");
     assert!(other.child.wait().unwrap().success());
+}
+
+#[test]
+fn of_programs_that_redeem_one_token_at_once_exactly_one_lets_its_phone_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = PhoneStore::open(&Home::open(dir.path()).unwrap());
+    let token = store.issue_token(PhoneScope::Publish).unwrap();
+    let start = || Program::spawn_test("program_that_redeems_a_token", dir.path());
+    let mut children: Vec<Child> = (0..4).map(|_| start()).collect();
+    for child in &mut children {
+        let mut stdin = child.stdin.take().unwrap();
+        writeln!(stdin, "{}", token.text).unwrap();
+    }
+    let mut programs: Vec<Program> = children.into_iter().map(Program::told).collect();
+    assert_eq!(programs.iter().filter(|program| program.told[0] == "in").count(), 1);
+    assert_eq!(store.list().unwrap().len(), 1);
+    assert!(programs.iter_mut().all(|program| program.child.wait().unwrap().success()));
 }
