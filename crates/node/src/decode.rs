@@ -12,7 +12,7 @@ mod lanes;
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -71,7 +71,6 @@ struct Inner {
 /// The pool; its threads end when it is dropped.
 pub(crate) struct DecoderPool {
     workers: Vec<Arc<Worker>>,
-    next: AtomicUsize,
     budgets: Budgets,
 }
 
@@ -112,7 +111,7 @@ impl DecoderPool {
     ) -> std::io::Result<Self> {
         let surroundings = Arc::new(surroundings);
         // Whatever fails below, the threads that run by then end with it.
-        let mut pool = Self { workers: Vec::new(), next: AtomicUsize::new(0), budgets };
+        let mut pool = Self { workers: Vec::new(), budgets };
         for number in 0..threads {
             let worker = Arc::new(Worker {
                 queue: Mutex::default(),
@@ -127,7 +126,7 @@ impl DecoderPool {
         Ok(pool)
     }
 
-    /// A new stream, whose units are decoded on one of the threads.
+    /// A new stream, whose units are decoded on the thread that has fewest.
     pub(crate) fn open(
         &self,
         camera: CameraId,
@@ -145,7 +144,9 @@ impl DecoderPool {
             size: Mutex::new((0, 0)),
         });
         let bytes = self.budgets.waiting_bytes.allowance(DECODE_QUEUE_BYTES_OWN);
-        let number = self.next.fetch_add(1, Ordering::Relaxed) % self.workers.len();
+        let streams = |number: &usize| self.workers[*number].lock().lanes.count();
+        // Not in turn: streams end in any order, and one thread would be left with all that last.
+        let number = (0..self.workers.len()).min_by_key(streams).unwrap_or_default();
         let worker = Arc::clone(&self.workers[number]);
         let lane = worker.lock().lanes.open(Arc::clone(&inner), bytes);
         Arc::new(Stream { worker, lane, inner })

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lanlens_media::{LatestSlot, VideoFrame};
-use lanlens_model::{CameraId, CameraStats, Command, DeviceId, Event, NodeId, Snapshot};
+use lanlens_model::{CameraId, CameraStats, Command, DeviceId, Event, NodeId, PhoneDoor, Snapshot};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::phones::Phones;
 use crate::screens::Screens;
 use crate::studio::Studio;
 
@@ -26,6 +27,9 @@ pub struct Ready {
     pub port: u16,
     /// Where others can reach it.
     pub addresses: Vec<SocketAddr>,
+    /// Where phones find their page, `https://IP:PORT/`; `None` where none is served, or there is no
+    /// network yet.
+    pub web_url: Option<String>,
 }
 
 /// A running node. Cheap to clone; the node runs until [`NodeHandle::shutdown`].
@@ -39,6 +43,7 @@ pub struct NodeHandle {
     pub(crate) first_events: Arc<Mutex<Option<broadcast::Receiver<Event>>>>,
     pub(crate) screens: Arc<Screens>,
     pub(crate) studio: Option<Studio>,
+    pub(crate) phones: Option<Arc<Phones>>,
     pub(crate) ended: CancellationToken,
 }
 
@@ -80,6 +85,12 @@ impl NodeHandle {
     /// The figures of our own camera since the last call; `None` without one.
     pub fn camera_stats(&self) -> Option<CameraStats> {
         self.studio.as_ref().map(Studio::stats)
+    }
+
+    /// The way in for phones, whose links are kept fresh while the receiver is held. `None` where no page
+    /// is served.
+    pub fn phone_door(&self) -> Option<watch::Receiver<Arc<PhoneDoor>>> {
+        self.phones.as_ref().map(|phones| phones.door())
     }
 
     /// Says goodbye to everyone and stops; returns within a second.

@@ -17,6 +17,7 @@ use crate::errands::Errands;
 use crate::input::Input;
 use crate::links::{Links, may_dial_in};
 use crate::network::NetworkNews;
+use crate::phones::Phones;
 use crate::refusals::Refusals;
 use crate::screens::Screens;
 use crate::sessions::{SessionCommand, Sessions};
@@ -62,6 +63,7 @@ pub(crate) struct NodeLoop {
     pub(crate) shown: Shown,
     pub(crate) screens: Arc<Screens>,
     pub(crate) studio: Option<Studio>,
+    pub(crate) phones: Option<Arc<Phones>>,
     pub(crate) snapshot: watch::Sender<Arc<Snapshot>>,
     pub(crate) events: broadcast::Sender<Event>,
     pub(crate) tasks: TaskTracker,
@@ -120,7 +122,7 @@ impl NodeLoop {
             Input::Network(news) => self.on_network(&news, now),
             Input::Trust(input) => self.mesh.handle_trust(*input, now),
             Input::Source(camera, trouble) => {
-                let told = trouble.as_ref().map(|trouble| trouble.for_viewers.to_owned());
+                let told = trouble.as_ref().map(|trouble| trouble.for_viewers.to_string());
                 if let Some(Trouble { here: message, .. }) = trouble {
                     self.emit(Event::Error { message });
                 }
@@ -248,7 +250,10 @@ impl NodeLoop {
     }
 
     async fn stop(self) {
-        let Self { discovery, studio, sessions, links, tasks, cancel, .. } = self;
+        let Self { discovery, studio, phones, sessions, links, tasks, cancel, .. } = self;
+        if let Some(phones) = &phones {
+            phones.begin_stop();
+        }
         if let Some(studio) = &studio {
             studio.begin_stop();
         }

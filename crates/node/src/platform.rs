@@ -40,6 +40,32 @@ pub fn usage() -> Option<(Duration, u64)> {
     None
 }
 
+/// From here a block of memory is mapped on its own, bytes: where glibc begins.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const LARGE_BYTES: i32 = 128 * 1024;
+/// A heap whose end is free gives it back beyond this, bytes: more than a window takes and frees in
+/// small blocks with every picture, or it would ask for them anew each time.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const SPARE_BYTES: i32 = 4 * 1024 * 1024;
+
+/// Sees to it that memory goes back to the system when its owner is gone. To be called first of all,
+/// while there is one thread; where there is no glibc, nothing is to be done.
+///
+/// The codec takes its memory in a few large blocks, made and freed with every session. glibc maps
+/// such a block on its own and unmaps it when it is freed, but from then on keeps blocks of that size
+/// in the heap of the thread that asked. Threads come and go, so that each heap in turn grows by a
+/// whole encoder, of which nothing is ever given back (`docs/decisions/0018-large-blocks-go-back.md`).
+pub fn give_back_large_blocks() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    #[allow(unsafe_code, reason = "mallopt has no safe wrapper")]
+    // SAFETY: it takes two integers by value and changes one setting of the allocator; no other
+    // thread exists that could allocate meanwhile. A refusal leaves everything as it was.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE_BYTES);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, SPARE_BYTES);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

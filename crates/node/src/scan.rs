@@ -8,8 +8,9 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use lanlens_discovery::interfaces;
+use lanlens_discovery::{best_first, interfaces};
 use lanlens_mesh::ScanInput;
+use lanlens_model::NetworkKind;
 use lanlens_model::limits::SIGNALING_PORTS;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -28,8 +29,10 @@ const ANSWER_TIMEOUT: Duration = Duration::from_millis(500);
 /// Searches once. The last input is [`ScanInput::Done`].
 pub(crate) async fn run(names: Vec<String>, inputs: mpsc::Sender<Input>) {
     let own = interfaces::local_addresses(&names).unwrap_or_default();
-    let real = own.into_iter().filter(|address| !is_virtual(&address.interface));
-    let own: Vec<IpAddr> = real.map(|address| address.ip).collect();
+    // There are no cameras behind the bridges of containers, and a company's network behind a VPN must
+    // not be knocked at.
+    let real = best_first(own).into_iter().filter(|(_, kind)| *kind == NetworkKind::Local);
+    let own: Vec<IpAddr> = real.map(|(address, _)| address.ip).collect();
     let hosts = hosts(&own);
     let tell = async |input| inputs.send(Input::Scan(input)).await.is_ok();
     let (total, mut done) = (hosts.len(), 0);
@@ -96,14 +99,6 @@ fn hosts(own: &[IpAddr]) -> Vec<Ipv4Addr> {
     hosts
 }
 
-/// Bridges of containers and virtual machines, and tunnels: there are no cameras behind them, and a
-/// company's network behind a VPN must not be knocked at.
-fn is_virtual(interface: &str) -> bool {
-    let names =
-        ["docker", "br-", "veth", "virbr", "vmnet", "vboxnet", "tun", "tap", "wg", "utun", "ppp"];
-    names.iter().any(|name| interface.starts_with(name))
-}
-
 fn network(ip: &Ipv4Addr) -> [u8; 3] {
     let [a, b, c, _] = ip.octets();
     [a, b, c]
@@ -132,10 +127,9 @@ mod tests {
     }
 
     #[test]
-    fn the_home_comes_before_larger_networks_and_tunnels_do_not_come() {
+    fn the_home_comes_before_larger_networks() {
         let own = ["10.1.1.1", "10.2.2.2", "10.3.3.3", "10.4.4.4", "192.168.7.2"];
         assert_eq!(hosts(&ips(&own))[0], Ipv4Addr::new(192, 168, 7, 1));
-        assert!(is_virtual("tun0") && is_virtual("docker0") && !is_virtual("wlan0"));
     }
 
     #[test]

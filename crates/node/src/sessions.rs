@@ -258,6 +258,7 @@ impl Serve {
         seat.take(self.layer);
         let mut tick = tokio::time::interval(ESTIMATE_INTERVAL);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut silent = None;
         loop {
             tokio::select! {
                 () = cancel.cancelled() => break,
@@ -283,9 +284,17 @@ impl Serve {
                         let _ = self.inputs.send(input).await;
                     }
                 }
-                _ = tick.tick() => if let Some(bps) = publisher.stats().estimate_bps {
-                    seat.report(u32::try_from(bps / 1000).unwrap_or(u32::MAX));
-                },
+                _ = tick.tick() => {
+                    let stats = publisher.stats();
+                    if let Some(bps) = stats.estimate_bps {
+                        seat.report(u32::try_from(bps / 1000).unwrap_or(u32::MAX));
+                    }
+                    if stats.silent_since != silent {
+                        silent = stats.silent_since;
+                        let input = Input::Session(self.handle, SessionInput::Silent(silent));
+                        let _ = self.inputs.send(input).await;
+                    }
+                }
             }
         }
         fail(&self.inputs, self.handle, "the session ended".to_owned()).await;

@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, Mutex};
 
-use lanlens_capture::SourceSpec;
 use lanlens_discovery::{Advert, Discovery, DiscoveryConfig, DiscoveryError, interfaces};
 use lanlens_identity::{
     Home, HomeError, Identity, IdentityError, RandomError, RunError, RunGuard, SlotError,
@@ -11,10 +10,13 @@ use lanlens_identity::{
 use lanlens_media::SourceError;
 use lanlens_mesh::{Config, Mesh};
 use lanlens_model::limits::{EVENT_QUEUE_MAX, INPUT_QUEUE_MAX};
-use lanlens_model::{AccessMode, CameraId, Command, KnownNode, NodeId, RunId, Snapshot, TrustView};
+use lanlens_model::{
+    AccessMode, CameraId, Command, Event, KnownNode, NodeId, RunId, Snapshot, TrustView,
+};
 use lanlens_protocol::{Secret, Txt, clean_name};
 use lanlens_rtc::RtcConfig;
 use lanlens_signaling::{KnownAddresses, Link, ListenConfig, ListenError, Listener, Refusal};
+use lanlens_web::WebError;
 use thiserror::Error;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -27,10 +29,11 @@ use crate::handle::{NodeHandle, Ready};
 use crate::input::Input;
 use crate::links::Links;
 use crate::node::{Inlets, NodeLoop, Shown};
+use crate::phones::{Phones, Serving, WebOptions};
 use crate::refusals::Refusals;
 use crate::screens::{Clocks, Screens};
 use crate::sessions::Sessions;
-use crate::studio::{Studio, Trouble};
+use crate::studio::{SILENCE, Studio, Trouble};
 use crate::trust::{Keeper, TrustKeeper, TrustOutput};
 
 /// Commands waiting for the loop.
@@ -65,6 +68,9 @@ pub enum StartError {
     /// mDNS.
     #[error(transparent)]
     Discovery(#[from] DiscoveryError),
+    /// The page for phones, where it was told to be in one place.
+    #[error(transparent)]
+    Web(#[from] WebError),
     /// A thread.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] std::io::Error),
@@ -104,13 +110,14 @@ pub async fn start(config: NodeConfig) -> Result<NodeHandle, StartError> {
     let door = open_door(&config, &place, &tasks, &cancel)?;
     let (trust, view) = open_trust(&home, &place, &input_tx)?;
     let discovery = discover(&config, &place, door.port, discovery_tx)?;
-    let studio = open_studio(&config, &place, &input_tx);
+    let studio = open_studio(&config, &place, &input_tx, (&tasks, &cancel));
     let (screens, clocks) = (Arc::new(Screens::default()), Arc::new(Clocks::default()));
     let pool = open_pool(&config, &clocks)?;
 
-    let ready = Arc::new(ready(&config, &place, door.port));
-    let (snapshot_tx, snapshot) = watch::channel(Arc::new(Snapshot::default()));
     let (events, first_events) = broadcast::channel(EVENT_QUEUE_MAX);
+    let phones = open_phones(&config, &place, &home, &events, &tasks).await?.map(Arc::new);
+    let ready = Arc::new(ready(&config, &place, door.port, phones.as_deref()));
+    let (snapshot_tx, snapshot) = watch::channel(Arc::new(Snapshot::default()));
     let ended = CancellationToken::new();
     let sessions = Sessions {
         rtc: rtc_config(&config),
@@ -125,7 +132,8 @@ pub async fn start(config: NodeConfig) -> Result<NodeHandle, StartError> {
         unit_tap: config.unit_tap.clone(),
         open: Default::default(),
     };
-    let mesh = open_mesh(&config, &place, view, known_nodes(&home), Secret::new(random_bytes()?));
+    let (known, secret) = (known_nodes(&home), Secret::new(random_bytes()?));
+    let mesh = open_mesh(&config, &place, door.port, view, known, secret);
     let errands = open_errands(&config, home, input_tx.clone(), &tasks, &cancel);
     let node = NodeLoop {
         mesh,
@@ -139,6 +147,7 @@ pub async fn start(config: NodeConfig) -> Result<NodeHandle, StartError> {
         shown: Shown::default(),
         screens: Arc::clone(&screens),
         studio: studio.clone(),
+        phones: phones.clone(),
         snapshot: snapshot_tx,
         events: events.clone(),
         tasks,
@@ -157,6 +166,7 @@ pub async fn start(config: NodeConfig) -> Result<NodeHandle, StartError> {
         first_events: Arc::new(Mutex::new(Some(first_events))),
         screens,
         studio,
+        phones,
         ended,
     })
 }
@@ -164,7 +174,9 @@ pub async fn start(config: NodeConfig) -> Result<NodeHandle, StartError> {
 /// Runs to the end. The place is free for the next start only when everything is closed.
 async fn run(node: NodeLoop, inlets: Inlets, end: DropGuard, held: (SlotGuard, RunGuard)) {
     node.run(inlets).await;
-    drop((end, held));
+    // In this order: whoever hears of the end may start again at once.
+    drop(held);
+    drop(end);
 }
 
 /// Where others knock.
@@ -197,10 +209,7 @@ fn take_place(home: &Home, config: &NodeConfig) -> Result<Place, StartError> {
     let (run, running) = take_run(home)?;
     let identity = Identity::load_or_create(home)?;
     let source = match &config.camera {
-        Some(camera) => match camera.source.identity()? {
-            Some(stable) => stable,
-            None => SourceSpec::Pattern.to_string(),
-        },
+        Some(camera) => camera.source.identity()?,
         None => "screen".to_owned(),
     };
     let slot = take_slot(home, config.role.as_str(), &source)?;
@@ -280,6 +289,7 @@ fn discover(
         camera: place.camera,
         // Whoever only listens learns the names of cameras, and of nobody who watches.
         name: place.camera.map(|_| place.name.clone()).unwrap_or_default(),
+        via: config.via,
     };
     discovery.advertise(&Advert::new(port, txt))?;
     Ok(discovery)
@@ -294,14 +304,25 @@ fn open_pool(config: &NodeConfig, clocks: &Arc<Clocks>) -> std::io::Result<Decod
     })
 }
 
-fn open_studio(config: &NodeConfig, place: &Place, inputs: &mpsc::Sender<Input>) -> Option<Studio> {
+fn open_studio(
+    config: &NodeConfig,
+    place: &Place,
+    inputs: &mpsc::Sender<Input>,
+    (tasks, cancel): (&TaskTracker, &CancellationToken),
+) -> Option<Studio> {
     let (camera, id) = (config.camera.clone()?, place.camera?);
     let inputs = inputs.clone();
     let tell_trouble = move |trouble: Option<Trouble>| {
         // Lost where the loop is thousands of facts behind; then pictures tell.
         let _ = inputs.try_send(Input::Source(id, trouble));
     };
-    Some(Studio::new(camera, pattern_seed(place), Arc::new(tell_trouble)))
+    let studio = Studio::new(camera, pattern_seed(place), Arc::new(tell_trouble));
+    if studio.is_relayed() {
+        // Nothing of it would notice by itself that its pictures stay away.
+        let missing = studio.clone().miss_pictures(SILENCE);
+        tasks.spawn(cancel.clone().run_until_cancelled_owned(missing));
+    }
+    Some(studio)
 }
 
 /// Test pictures of one home differ by their slot's number, those of two homes by chance.
@@ -314,6 +335,7 @@ fn pattern_seed(place: &Place) -> u64 {
 fn open_mesh(
     config: &NodeConfig,
     place: &Place,
+    port: u16,
     trust: TrustView,
     known: Vec<KnownNode>,
     secret: Secret,
@@ -324,8 +346,10 @@ fn open_mesh(
         role: config.role,
         epoch: place.slot.epoch,
         run: place.run,
+        port,
         name: name.clone(),
         cameras: place.camera.map(|camera| (camera, name)).into_iter().collect(),
+        via: config.via,
         access: config.camera.as_ref().map_or(AccessMode::Ask, |camera| camera.access),
         trust,
         known,
@@ -357,7 +381,37 @@ fn open_errands(
     errands
 }
 
-fn ready(config: &NodeConfig, place: &Place, port: u16) -> Ready {
+/// The page for phones. Where its place was not chosen, a node does without it rather than not start.
+async fn open_phones(
+    config: &NodeConfig,
+    place: &Place,
+    home: &Home,
+    events: &broadcast::Sender<Event>,
+    tasks: &TaskTracker,
+) -> Result<Option<Phones>, WebError> {
+    let Some(web) = config.web else { return Ok(None) };
+    let serving = Serving {
+        home: config.home.clone(),
+        node: place.node(),
+        slot: place.slot.name.clone(),
+        access: config.camera.as_ref().map_or(AccessMode::Ask, |camera| camera.access),
+        interfaces: config.interfaces.clone(),
+        listen: config.listen,
+        rtc: rtc_config(config),
+        events: events.clone(),
+    };
+    match Phones::open(web, serving, home, tasks).await {
+        Err(error) if web == WebOptions::default() => {
+            let message = format!("phones cannot join: {error}");
+            // Nobody can listen yet; the first who does hears of it.
+            let _ = events.send(Event::Error { message });
+            Ok(None)
+        }
+        opened => opened.map(Some),
+    }
+}
+
+fn ready(config: &NodeConfig, place: &Place, port: u16, phones: Option<&Phones>) -> Ready {
     let addresses = match config.listen {
         Some(address) if !address.ip().is_unspecified() => vec![address],
         _ => {
@@ -372,5 +426,6 @@ fn ready(config: &NodeConfig, place: &Place, port: u16) -> Ready {
         name: place.name.clone(),
         port,
         addresses,
+        web_url: phones.and_then(Phones::url),
     }
 }

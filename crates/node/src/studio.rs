@@ -3,6 +3,7 @@
 //! ```text
 //! thread "capture": open source ─▶ next_frame ─▶ a slot a layer (newest wins)
 //! thread "enc-high", "enc-low": slot ─▶ encoder ─▶ fan-out ─▶ every viewer's queue
+//! relay ─▶ fan-out; thread "relay-low": decoder ─▶ encoder ─▶ fan-out (where others film: `relayed`)
 //! ```
 //!
 //! The first viewer of a layer starts its encoder, and the last one's leaving ends it; with no
@@ -10,13 +11,19 @@
 
 mod encoding;
 mod fanout;
+mod low_queue;
 mod meter;
 mod rate;
+mod relayed;
+#[cfg(test)]
+mod relayed_tests;
 #[cfg(test)]
 mod tests;
+mod transcode;
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -27,13 +34,19 @@ use lanlens_model::limits::ENCODED_QUEUE_MAX;
 use lanlens_model::{CameraStats, Layer, VideoFormat};
 use tokio::sync::{mpsc, watch};
 
-use crate::config::CameraConfig;
+use crate::config::{CameraConfig, PictureSource};
+use crate::relay::Intake;
 use fanout::{Fanout, Inlet, ViewerId, Want};
 use meter::StudioMeter;
 use rate::{Ceilings, RateControl};
+use relayed::Relayed;
+pub(crate) use relayed::SILENCE;
 
 /// A busy or missing device is tried again after this.
 const REOPEN_AFTER: Duration = Duration::from_secs(5);
+/// A source that neither gives a picture nor fails for this long hangs. (Cameras of this computer are
+/// given up after five seconds, with a better word for it.)
+const SILENCE_MAX: Duration = Duration::from_secs(6);
 /// Threads look this often whether they should end.
 const STOP_CHECK: Duration = Duration::from_millis(100);
 
@@ -45,14 +58,27 @@ pub(crate) struct Trouble {
     /// For the camera's own terminal.
     pub(crate) here: String,
     /// For those who watch.
-    pub(crate) for_viewers: &'static str,
+    pub(crate) for_viewers: Cow<'static, str>,
 }
 
 impl Trouble {
     fn of(error: &SourceError) -> Self {
         let every = REOPEN_AFTER.as_secs();
         let here = format!("{error}; trying again every {every} s");
-        Self { here, for_viewers: error.for_viewers() }
+        Self { here, for_viewers: error.for_viewers().into() }
+    }
+
+    /// Of a source whose driver does not come back.
+    fn of_silence() -> Self {
+        let silent = SILENCE_MAX.as_secs();
+        let here = format!(
+            "the camera has given neither a picture nor an error for {silent} s; unplug it and plug it in \
+             again, or look at what feeds it"
+        );
+        Self {
+            here,
+            for_viewers: "its device hangs and gives no pictures; plug it in again".into(),
+        }
     }
 }
 
@@ -77,6 +103,8 @@ struct Shared {
     rates: Mutex<RateControl>,
     gates: [Mutex<KeyframeGate>; 2],
     meter: Mutex<StudioMeter>,
+    /// Of a camera whose pictures come encoded; it is never opened.
+    relayed: Option<Relayed>,
     running: Mutex<Option<Running>>,
     last_viewer: AtomicU64,
 }
@@ -96,9 +124,15 @@ struct Run {
     stop: Arc<AtomicBool>,
     slots: [Arc<LatestSlot<Arc<VideoFrame>>>; 2],
     format: Arc<Mutex<Option<VideoFormat>>>,
+    /// Since when a picture of the source is awaited; `None` while it is to be opened again.
+    awaited: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Run {
+    fn await_picture(&self) {
+        *lock(&self.awaited) = Some(Instant::now());
+    }
+
     fn stops(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
@@ -135,7 +169,11 @@ impl Studio {
         // Corrected as soon as the source says what it gives.
         let format = VideoFormat { width: 1280, height: 720, fps: 30 };
         let ceilings = ceilings(format, config.bitrate_kbps);
-        let shared = Shared {
+        let relayed = match &config.source {
+            PictureSource::Relay { relay, .. } => Some(Relayed::new(relay.clone())),
+            PictureSource::Device(_) => None,
+        };
+        let shared = Arc::new(Shared {
             config,
             seed,
             tell_trouble,
@@ -145,10 +183,15 @@ impl Studio {
             rates: Mutex::new(RateControl::new(ceilings)),
             gates: Default::default(),
             meter: Mutex::default(),
+            relayed,
             running: Mutex::default(),
             last_viewer: AtomicU64::new(0),
-        };
-        Self { shared: Arc::new(shared) }
+        });
+        if let Some(relayed) = &shared.relayed {
+            relayed.relay.attach(Arc::downgrade(&shared) as Weak<dyn Intake>);
+            shared.take_trouble();
+        }
+        Self { shared }
     }
 
     /// A place for a viewer, and what comes out of it. Nothing is captured for it before
@@ -165,7 +208,7 @@ impl Studio {
     /// The figures since the last call.
     pub(crate) fn stats(&self) -> CameraStats {
         let viewers = self.shared.fanout.viewers();
-        let running = lock(&self.shared.running).is_some();
+        let running = self.shared.relayed.is_some() || lock(&self.shared.running).is_some();
         lock(&self.shared.meter).tick(Instant::now(), viewers, running)
     }
 
@@ -175,6 +218,9 @@ impl Studio {
         if let Some(running) = lock(&self.shared.running).as_ref() {
             running.run.stop.store(true, Ordering::Relaxed);
         }
+        if let Some(relayed) = &self.shared.relayed {
+            self.shared.tend_relayed(relayed);
+        }
     }
 
     /// Ends capture and encoding and waits for it: one picture's time, or as long as a device takes
@@ -182,7 +228,8 @@ impl Studio {
     pub(crate) fn stop(&self) {
         self.begin_stop();
         let running = lock(&self.shared.running).take();
-        for thread in running.into_iter().flat_map(Running::into_threads) {
+        let relayed = self.shared.relayed.iter().flat_map(Relayed::take_threads);
+        for thread in running.into_iter().flat_map(Running::into_threads).chain(relayed) {
             if thread.join().is_err() {
                 tracing::error!("a media thread has panicked");
             }
@@ -208,17 +255,13 @@ impl Seat {
     /// before, because that one did not reach the newcomer.
     pub(crate) fn connected(&self) {
         let shared = &self.studio.shared;
-        for layer in shared.fanout.layers_of(self.id) {
-            let mut gate = shared.gate(layer);
-            *gate = KeyframeGate::new();
-            gate.request();
-        }
+        shared.fanout.layers_of(self.id).for_each(|layer| shared.welcome(layer));
     }
 
     /// The viewer cannot go on without a keyframe.
     pub(crate) fn request_keyframe(&self) {
         let shared = &self.studio.shared;
-        shared.fanout.layers_of(self.id).for_each(|layer| shared.gate(layer).request());
+        shared.fanout.layers_of(self.id).for_each(|layer| shared.need_keyframe(layer));
     }
 
     /// The layer that the viewer would like.
@@ -239,8 +282,11 @@ impl Seat {
     pub(crate) fn report(&self, estimate_kbps: u32) {
         let shared = &self.studio.shared;
         let moved = lock(&shared.rates).report(self.id, estimate_kbps, Instant::now());
-        if moved {
-            shared.apply_rates();
+        match &shared.relayed {
+            _ if moved => shared.apply_rates(),
+            // Nobody asks the rates for each picture.
+            Some(relayed) => shared.tend_relayed(relayed),
+            None => {}
         }
     }
 }
@@ -265,7 +311,7 @@ impl Shared {
             if self.fanout.set_want(id, want)
                 && let Some(layer) = want.layer()
             {
-                self.gate(layer).request();
+                self.need_keyframe(layer);
             }
         }
         self.tend();
@@ -273,6 +319,9 @@ impl Shared {
 
     /// Starts what somebody needs, and stops it all where nobody is left.
     fn tend(self: &Arc<Self>) {
+        if let Some(relayed) = &self.relayed {
+            return self.tend_relayed(relayed);
+        }
         let mut running = lock(&self.running);
         let used = LAYERS.map(|layer| self.fanout.uses(layer));
         if used == [false; 2] || self.ending.load(Ordering::Relaxed) {
@@ -305,7 +354,9 @@ impl Shared {
             stop: Arc::default(),
             slots: std::array::from_fn(|_| Arc::default()),
             format: Arc::default(),
+            awaited: Arc::default(),
         };
+        run.await_picture();
         let (shared, own) = (Arc::clone(self), run.clone());
         let capture = self.spawn("capture", move || {
             old.into_iter().flat_map(Running::into_threads).for_each(|t| drop(t.join()));
@@ -320,7 +371,7 @@ impl Shared {
             Ok(thread) => Some(thread),
             Err(error) => {
                 let here = format!("cannot start a thread: {error}");
-                let for_viewers = "its computer has too much to do";
+                let for_viewers = "its computer has too much to do".into();
                 self.set_trouble(Some(Trouble { here, for_viewers }));
                 None
             }
@@ -329,6 +380,7 @@ impl Shared {
 
     fn capture(self: &Arc<Self>, run: &Run) {
         while let Err(error) = self.capture_once(run) {
+            *lock(&run.awaited) = None;
             self.set_trouble(Some(Trouble::of(&error)));
             let again = Instant::now() + REOPEN_AFTER;
             while Instant::now() < again && !run.stops() {
@@ -344,15 +396,28 @@ impl Shared {
         if run.stops() {
             return Ok(());
         }
-        let mut source = open(&self.config.source, &self.config.wish, self.seed)?;
-        self.on_format(source.format(), run);
+        run.await_picture();
+        let PictureSource::Device(source) = &self.config.source else { return Ok(()) };
+        let mut source = open(source, &self.config.wish, self.seed)?;
+        *lock(&run.format) = Some(source.format());
+        self.on_format(source.format());
         while !run.stops() {
             let frame = source.next_frame()?;
+            run.await_picture();
             // Not when it opens: a device may open and give nothing.
             self.set_trouble(None);
             self.on_frame(&frame, run);
         }
         Ok(())
+    }
+
+    /// Tells of a source that hangs: its own thread cannot.
+    fn notice_silence(&self, run: &Run) {
+        let silent = lock(&run.awaited).is_some_and(|since| since.elapsed() >= SILENCE_MAX);
+        // What was told stands until a picture comes.
+        if silent && lock(&self.trouble).is_none() {
+            self.set_trouble(Some(Trouble::of_silence()));
+        }
     }
 
     /// Tells what has changed.
@@ -364,9 +429,13 @@ impl Shared {
         }
     }
 
-    fn on_format(self: &Arc<Self>, format: VideoFormat, run: &Run) {
-        *lock(&run.format) = Some(format);
-        lock(&self.rates).set_ceilings(ceilings(format, self.config.bitrate_kbps));
+    /// The ceilings follow the picture's size.
+    fn on_format(self: &Arc<Self>, format: VideoFormat) {
+        let mut ceilings = ceilings(format, self.config.bitrate_kbps);
+        if self.relayed.as_ref().is_some_and(Relayed::has_one_layer) {
+            ceilings = Ceilings { low: ceilings.high, one_layer: true, ..ceilings };
+        }
+        lock(&self.rates).set_ceilings(ceilings);
         self.apply_rates();
     }
 

@@ -136,6 +136,11 @@ impl<T: Clone> Lanes<T> {
         }
     }
 
+    /// Lanes that are open.
+    pub(super) fn count(&self) -> usize {
+        self.lanes.len()
+    }
+
     /// Nothing waits.
     pub(super) fn is_idle(&self) -> bool {
         self.lanes.values().all(|lane| lane.units.is_empty())

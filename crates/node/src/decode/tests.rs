@@ -69,6 +69,20 @@ fn keyframe(width: u32, height: u32) -> EncodedUnit {
 }
 
 #[test]
+fn streams_are_shared_evenly_among_the_threads_in_whatever_order_they_come_and_go() {
+    let pool = pool(2, 0);
+    let counts = || -> Vec<usize> { pool.workers.iter().map(|w| w.lock().lanes.count()).collect() };
+    let mut streams: Vec<_> = (0..4).map(|n| open(&pool, &n.to_string()).0).collect();
+    for round in 0..3 {
+        // In turn, half of those that follow would be with the two that are left.
+        streams.retain(|stream| !Arc::ptr_eq(&stream.worker, &pool.workers[0]));
+        assert_eq!(counts(), [0, 2], "round {round}");
+        streams.extend((0..2).map(|n| open(&pool, &n.to_string()).0));
+        assert_eq!(counts(), [2, 2], "round {round}");
+    }
+}
+
+#[test]
 fn a_stream_beyond_the_budget_is_told_why_and_the_others_go_on() {
     let one = 120 * 68 * (1 + DECODER_PICTURES) - DECODER_MACROBLOCKS_OWN;
     let pool = pool(2, one);

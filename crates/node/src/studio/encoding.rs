@@ -11,15 +11,35 @@ use lanlens_model::{Layer, VideoFormat};
 use super::{Run, STOP_CHECK, Shared, index, lock};
 
 /// A viewer that gets keyframes only gets one this often.
-const KEYFRAME_EVERY: Duration = Duration::from_secs(3);
+pub(super) const KEYFRAME_EVERY: Duration = Duration::from_secs(3);
 
 /// The encoder, made for one format.
-struct Codec {
+pub(super) struct Codec {
     format: VideoFormat,
     encoder: H264Encoder,
     /// Of the smaller copies.
     pool: FramePool,
     keyframe: Option<Instant>,
+}
+
+impl Codec {
+    /// The one that is there, or a new one where the format is another.
+    pub(super) fn of(
+        place: &mut Option<Self>,
+        layer: Layer,
+        format: VideoFormat,
+        bitrate_kbps: u32,
+    ) -> &mut Self {
+        if place.as_ref().is_some_and(|codec| codec.format != format) {
+            *place = None;
+        }
+        let codec = place.get_or_insert_with(|| {
+            let encoder = H264Encoder::new(EncoderConfig { layer, bitrate_kbps, fps: format.fps });
+            Self { format, encoder, pool: FramePool::new(), keyframe: None }
+        });
+        codec.encoder.set_bitrate(bitrate_kbps);
+        codec
+    }
 }
 
 impl Shared {
@@ -33,22 +53,16 @@ impl Shared {
             if !self.fanout.uses(layer) && self.retires(layer, run) {
                 return;
             }
-            let Some(frame) = frame else { continue };
+            let Some(frame) = frame else {
+                self.notice_silence(run);
+                continue;
+            };
             let Some(format) = *lock(&run.format) else { continue };
             let skipped = slot.replaced() - replaced;
             replaced += skipped;
             lock(&self.meter).layer(layer).skipped += skipped;
             let kbps = lock(&self.rates).kbps(layer);
-            let codec = match codec.as_mut() {
-                Some(codec) if codec.format == format => codec,
-                _ => {
-                    let config = EncoderConfig { layer, bitrate_kbps: kbps, fps: format.fps };
-                    let encoder = H264Encoder::new(config);
-                    let pool = FramePool::new();
-                    codec.insert(Codec { format, encoder, pool, keyframe: None })
-                }
-            };
-            codec.encoder.set_bitrate(kbps);
+            let codec = Codec::of(&mut codec, layer, format, kbps);
             self.encode_one(layer, codec, &frame);
         }
     }
@@ -70,7 +84,7 @@ impl Shared {
         true
     }
 
-    fn encode_one(&self, layer: Layer, codec: &mut Codec, frame: &VideoFrame) {
+    pub(super) fn encode_one(&self, layer: Layer, codec: &mut Codec, frame: &VideoFrame) {
         let begin = Instant::now();
         let hungry = codec.keyframe.is_none_or(|at| begin - at >= KEYFRAME_EVERY);
         if hungry && self.fanout.feeds_on_keyframes(layer) {

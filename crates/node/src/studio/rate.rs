@@ -174,6 +174,11 @@ impl RateControl {
         carried.max(KBPS_MIN).min(ceiling)
     }
 
+    /// What pictures need that only the low layer is made from, kbit/s: so many times its rate.
+    pub(crate) fn source_kbps_of_low(&self, factor: u32) -> u32 {
+        self.ceilings.low.saturating_mul(factor).min(self.ceilings.high)
+    }
+
     fn ceiling(&self, layer: Layer) -> u32 {
         match layer {
             Layer::High => self.ceilings.high,

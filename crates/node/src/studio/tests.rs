@@ -8,7 +8,7 @@ fn studio(source: SourceSpec, size: (u32, u32)) -> (Studio, Arc<Mutex<Vec<Option
     let complaints = Arc::new(Mutex::new(Vec::new()));
     let heard = Arc::clone(&complaints);
     let config = CameraConfig {
-        source,
+        source: source.into(),
         wish: Wish { size: Some(size), fps: Some(30) },
         bitrate_kbps: None,
         access: AccessMode::Open,
