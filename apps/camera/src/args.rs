@@ -1,7 +1,7 @@
 //! The command line of `lanlens-camera`.
 
 use clap::{Parser, ValueEnum};
-use lanlens_app::CommonArgs;
+use lanlens_app::{CommonArgs, WebArgs};
 use lanlens_model::AccessMode;
 use lanlens_node::{SourceSpec, Wish};
 
@@ -51,6 +51,9 @@ pub(crate) struct CameraArgs {
     /// One JSON object a line on stdout, nothing else there
     #[arg(long)]
     pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) web: WebArgs,
 
     #[command(flatten)]
     pub(crate) common: CommonArgs,

@@ -1,8 +1,10 @@
 //! `lanlens-camera`: shows this computer's camera to the viewers of the local network.
 
 mod args;
+mod code;
 mod status;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -25,18 +27,23 @@ fn main() -> ExitCode {
 
 async fn show_camera(args: CameraArgs, begin: Instant) -> Result<u8> {
     let camera = CameraConfig {
-        source: args.source.clone(),
+        source: args.source.clone().into(),
         wish: args.wish(),
         bitrate_kbps: args.bitrate,
         access: args.access.into(),
     };
     let name = args.name.clone().unwrap_or_default();
-    let config = args.common.apply(NodeConfig::camera(args.common.home()?, name, camera));
+    let web = args.web.options().unwrap_or_else(|wrong| wrong.exit());
+    let config = NodeConfig { web, ..NodeConfig::camera(args.common.home()?, name, camera) };
+    let config = args.common.apply(config);
     let node = start(config).await?;
     // Before anything is told: who reads “ready” may end the program at once.
     let end = shutdown_signal();
     let mut output = Output::new(&args, begin, &node);
     output.ready(&node);
+    if !args.json && std::io::stdout().is_terminal() {
+        code::show(&node, &args.common.home_flag()).await?;
+    }
     serve(&node, &mut output, end).await;
     output.end();
     node.shutdown().await;
@@ -88,7 +95,7 @@ impl Output {
                     "ready",
                     json!({
                         "device": ready.device, "node": ready.node, "camera": ready.camera,
-                        "name": ready.name, "port": ready.port, "web_url": null,
+                        "name": ready.name, "port": ready.port, "web_url": ready.web_url,
                         "addresses": ready.addresses,
                     }),
                 );
@@ -115,7 +122,9 @@ impl Output {
         let Some(stats) = node.camera_stats() else { return true };
         match self {
             Output::Json(lines) => {
-                lines.print("stats", serde_json::to_value(&stats).unwrap_or_default())
+                let mut fields = serde_json::to_value(&stats).unwrap_or_default();
+                fields["viewers_stalled"] = status::stalled(&node.snapshot()).into();
+                lines.print("stats", fields)
             }
             Output::Words(line) => {
                 line.stats(&stats, &node.snapshot());
@@ -146,6 +155,12 @@ fn as_json(event: &Event) -> Option<(&'static str, Value)> {
         }
         Event::ViewerLeft { viewer, name, .. } => {
             ("viewer_left", json!({ "viewer": viewer, "name": name }))
+        }
+        Event::ViewerStalled { viewer, name, since_ms, .. } => {
+            ("viewer_stalled", json!({ "viewer": viewer, "name": name, "since_ms": since_ms }))
+        }
+        Event::ViewerLive { viewer, name, since_ms, .. } => {
+            ("viewer_live", json!({ "viewer": viewer, "name": name, "since_ms": since_ms }))
         }
         Event::Claimed { viewer, name } => ("claimed", json!({ "viewer": viewer, "name": name })),
         Event::AccessRequest { viewer, name, code } => {

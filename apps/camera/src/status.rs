@@ -55,6 +55,13 @@ impl StatusLine {
             Event::ViewerLeft { viewer, name, .. } => {
                 format!("{} left", who(name, &viewer.device().to_string()))
             }
+            Event::ViewerStalled { viewer, name, .. } => {
+                format!("{} receives nothing", who(name, &viewer.device().to_string()))
+            }
+            Event::ViewerLive { viewer, name, since_ms, .. } => {
+                let who = who(name, &viewer.device().to_string());
+                format!("{who} receives again, after {} s", since_ms.div_ceil(1000))
+            }
             Event::Claimed { viewer, name } => {
                 let who = who(name, &viewer.to_string());
                 let revoke = self.trust(&format!("revoke {viewer}"));
@@ -99,6 +106,11 @@ impl StatusLine {
             1 => "1 viewer".to_owned(),
             n => format!("{n} viewers"),
         };
+        let viewers = match stalled(snapshot) {
+            0 => viewers,
+            1 => format!("{viewers} (1 receives nothing)"),
+            n => format!("{viewers} ({n} receive nothing)"),
+        };
         let mut notes = String::new();
         if self.access == AccessMode::Open {
             notes.push_str(" · OPEN to everyone");
@@ -137,6 +149,12 @@ impl StatusLine {
             eprint!("\r\x1b[2K");
         }
     }
+}
+
+/// How many viewers get nothing of what is sent to them.
+pub(crate) fn stalled(snapshot: &Snapshot) -> usize {
+    let watchers = snapshot.local.iter().flat_map(|camera| &camera.watchers);
+    watchers.filter(|watcher| watcher.silent_since.is_some()).count()
 }
 
 /// A name that nobody has verified, and enough of the id to tell two apart.

@@ -4,10 +4,8 @@ use std::io::{IsTerminal, stdout};
 
 use anyhow::Result;
 use clap::Args;
-use lanlens_app::{CommonArgs, EXIT_DONE, EXIT_FAILED, shutdown_signal};
+use lanlens_app::{EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, NetworkArgs, shutdown_signal};
 use lanlens_doctor::{CheckState, DoctorConfig, Finding, Progress, examine, most_telling};
-use lanlens_model::Selection;
-use lanlens_node::NodeConfig;
 
 use crate::out;
 
@@ -30,15 +28,14 @@ pub(crate) struct DoctorArgs {
     json: bool,
 
     #[command(flatten)]
-    common: CommonArgs,
+    network: NetworkArgs,
 }
 
 pub(crate) async fn run(args: DoctorArgs) -> Result<u8> {
-    let node = args.common.apply(NodeConfig::viewer(args.common.home()?, Selection::None));
     let config = DoctorConfig {
-        interfaces: node.interfaces,
-        peers: node.peers,
-        ..DoctorConfig::new(node.home)
+        interfaces: args.network.interface.clone(),
+        peers: args.network.peer.clone(),
+        ..DoctorConfig::new(args.network.home()?)
     };
     let progress = match args.json {
         true => Progress::silent(),
@@ -46,7 +43,10 @@ pub(crate) async fn run(args: DoctorArgs) -> Result<u8> {
     };
     let findings = tokio::select! {
         findings = examine(&config, progress) => findings?,
-        () = shutdown_signal() => return Ok(EXIT_FAILED),
+        () = shutdown_signal() => {
+            eprintln!("interrupted: nothing is known yet");
+            return Ok(EXIT_INTERRUPTED);
+        }
     };
     match args.json {
         true => print_json(&findings),

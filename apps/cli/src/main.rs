@@ -4,6 +4,9 @@ mod doctor;
 mod grid;
 mod hashes;
 mod list;
+mod phone;
+mod phone_encoder;
+mod phone_list;
 mod table;
 mod trust;
 mod trust_invite;
@@ -25,6 +28,7 @@ Examples:
   lanlens watch Kitchen --for 10        one camera, ten seconds, then a summary
   lanlens watch --json | jq             for scripts
   lanlens doctor                        why is my camera not there?
+  lanlens phone                         a code to scan: a phone becomes a camera
   lanlens trust list                    who waits for leave, and who may watch
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing found.";
@@ -45,6 +49,8 @@ enum Task {
     Watch(watch::WatchArgs),
     /// Why is my camera not there: each step, its cause, what to do
     Doctor(doctor::DoctorArgs),
+    /// Let a phone or an encoder join as a camera
+    Phone(phone::PhoneArgs),
     /// Who may watch this computer's cameras
     Trust(trust::TrustArgs),
 }
@@ -55,6 +61,7 @@ fn main() -> ExitCode {
         Task::List(args) => lanlens_app::run(list::run(args)),
         Task::Watch(args) => lanlens_app::run(watch::run(args, begin)),
         Task::Doctor(args) => lanlens_app::run(doctor::run(args)),
+        Task::Phone(args) => lanlens_app::run(async move { phone::run(&args) }),
         Task::Trust(args) => lanlens_app::run(async { trust::run(args) }),
     }
 }
@@ -80,7 +87,7 @@ mod tests {
 
     #[test]
     fn what_is_not_built_yet_is_wrong_usage() {
-        for task in ["record", "snapshot", "phone"] {
+        for task in ["record", "snapshot"] {
             let error = Cli::try_parse_from(["lanlens", task]).unwrap_err();
             assert_eq!(error.exit_code(), 2, "{task}");
         }

@@ -31,7 +31,8 @@ impl HomeArgs {
 
     /// What must stand behind another program's command to mean the same home: empty, or a space and
     /// `--home DIR`, quoted for a shell where the path needs it.
-    fn flag(&self) -> String {
+    #[must_use]
+    pub fn flag(&self) -> String {
         let Some(home) = &self.home else { return String::new() };
         let path = home.display().to_string();
         let plain = |c: char| c.is_alphanumeric() || "/._-\\:".contains(c);
@@ -42,24 +43,42 @@ impl HomeArgs {
     }
 }
 
-/// Flags that stand on every program that runs a node.
+/// Flags of everything that uses the network, whether it runs a node or not.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Network and storage")]
-pub struct CommonArgs {
+pub struct NetworkArgs {
     #[command(flatten)]
     home: HomeArgs,
 
     /// Use only this network interface (may be given several times)
     #[arg(long, value_name = "NAME")]
-    interface: Vec<String>,
+    pub interface: Vec<String>,
+
+    /// Connect to this peer too, where multicast is blocked (may be given several times)
+    #[arg(long, value_name = "IP:PORT")]
+    pub peer: Vec<SocketAddr>,
+}
+
+impl NetworkArgs {
+    /// The home folder.
+    ///
+    /// # Errors
+    /// When none is given and the system names none.
+    pub fn home(&self) -> Result<PathBuf> {
+        self.home.home()
+    }
+}
+
+/// Flags that stand on every program that runs a node.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Network and storage")]
+pub struct CommonArgs {
+    #[command(flatten)]
+    network: NetworkArgs,
 
     /// Listen for signaling exactly here [default: ports 17470 to 17479, every interface]
     #[arg(long, value_name = "IP:PORT")]
     listen: Option<SocketAddr>,
-
-    /// Connect to this peer too, where multicast is blocked (may be given several times)
-    #[arg(long, value_name = "IP:PORT")]
-    peer: Vec<SocketAddr>,
 }
 
 impl CommonArgs {
@@ -68,23 +87,23 @@ impl CommonArgs {
     /// # Errors
     /// When none is given and the system names none.
     pub fn home(&self) -> Result<PathBuf> {
-        self.home.home()
+        self.network.home()
     }
 
     /// What must stand behind another program's command to mean the same home; empty for the
     /// default one.
     #[must_use]
     pub fn home_flag(&self) -> String {
-        self.home.flag()
+        self.network.home.flag()
     }
 
     /// Puts the flags into a node's configuration.
     #[must_use]
     pub fn apply(&self, config: NodeConfig) -> NodeConfig {
         NodeConfig {
-            interfaces: self.interface.clone(),
+            interfaces: self.network.interface.clone(),
             listen: self.listen,
-            peers: self.peer.clone(),
+            peers: self.network.peer.clone(),
             ..config
         }
     }

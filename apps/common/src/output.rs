@@ -25,7 +25,18 @@ pub fn init_logging() {
 
 /// One line for people, with every cause.
 pub fn say_error(error: &anyhow::Error) {
-    eprintln!("error: {error:#}");
+    eprintln!("error: {}", with_causes(error));
+}
+
+/// Many errors name their cause in the middle of a sentence, before what to do: it is not told again.
+fn with_causes(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| {
+        match told.is_empty() {
+            true => cause,
+            false if told.contains(&cause) => told,
+            false => format!("{told}: {cause}"),
+        }
+    })
 }
 
 /// Events as JSON, one object a line, each with the time since the program's start.
@@ -57,5 +68,21 @@ impl JsonLines {
         text.push('\n');
         let mut out = std::io::stdout().lock();
         out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context;
+    use lanlens_node::StartError;
+
+    #[test]
+    fn every_cause_is_told_and_none_twice() {
+        let full = || std::io::Error::other("the disk is full");
+        let error = anyhow::Error::new(StartError::Thread(full())).context("no camera");
+        assert_eq!(with_causes(&error), "no camera: cannot start a thread: the disk is full");
+        let error = Err::<(), _>(full()).context("cannot start").unwrap_err();
+        assert_eq!(with_causes(&error), "cannot start: the disk is full");
     }
 }

@@ -1,19 +1,22 @@
 //! `lanlens-viewer`: the grid of all cameras on the local network.
 
 mod finding;
+mod port;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use lanlens_app::{CommonArgs, EXIT_FAILED, init_logging, say_error, shutdown_signal};
-use lanlens_doctor::{DoctorConfig, Finding};
-use lanlens_model::{CameraId, Command, Selection, Snapshot};
-use lanlens_node::{LatestSlot, NodeConfig, NodeHandle, VideoFrame, start};
-use lanlens_ui::{CloseHandle, RepaintHandle, UiPort, ViewerOptions};
+use lanlens_app::{CommonArgs, EXIT_FAILED, WebArgs, init_logging, say_error, shutdown_signal};
+use lanlens_doctor::DoctorConfig;
+use lanlens_model::Selection;
+use lanlens_node::platform::give_back_large_blocks;
+use lanlens_node::{NodeConfig, start};
+use lanlens_ui::{CloseHandle, RepaintHandle, ViewerOptions};
 
 use crate::finding::{LastFinding, look_while_empty};
+use crate::port::{Port, first_error, repaint_on_change};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -21,7 +24,8 @@ Examples:
   lanlens-viewer --fullscreen                for a kiosk
   lanlens-viewer --only Nursery --only Door  just these
 
-Keys: arrows select, Enter or double click enlarges, Esc goes back, F5 looks again, F11 fullscreen.
+Keys: arrows select, Enter or double click enlarges, Esc goes back, Q shows a code for phones,
+F5 looks again, F11 fullscreen.
 LANLENS_RENDERER=glow or wgpu chooses how the window is painted, LANLENS_PICTURES=planes or rgba
 who converts the pictures: the shader or the processor.";
 
@@ -42,11 +46,15 @@ struct ViewerArgs {
     name: Option<String>,
 
     #[command(flatten)]
+    web: WebArgs,
+
+    #[command(flatten)]
     common: CommonArgs,
 }
 
 fn main() -> ExitCode {
     let args = ViewerArgs::parse();
+    give_back_large_blocks();
     init_logging();
     match run(&args) {
         Ok(()) => ExitCode::SUCCESS,
@@ -59,6 +67,7 @@ fn main() -> ExitCode {
 
 /// The window needs the main thread, so the node's runtime lives beside it.
 fn run(args: &ViewerArgs) -> Result<()> {
+    let web = args.web.options().unwrap_or_else(|wrong| wrong.exit());
     let home = args.common.home()?;
     let watch = match args.only.is_empty() {
         true => Selection::All,
@@ -68,6 +77,7 @@ fn run(args: &ViewerArgs) -> Result<()> {
     let new_picture = repaint.clone();
     let config = NodeConfig {
         name: args.name.clone().unwrap_or_default(),
+        web,
         repaint: Some(Arc::new(move || new_picture.frame_arrived())),
         ..args.common.apply(NodeConfig::viewer(home.clone(), watch))
     };
@@ -79,7 +89,7 @@ fn run(args: &ViewerArgs) -> Result<()> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start threads")?;
     let node = runtime.block_on(start(config))?;
     runtime.spawn(close_on_signal(close.clone()));
-    runtime.spawn(repaint_on_change(node.clone(), repaint.clone()));
+    runtime.spawn(repaint_on_change(node.snapshots(), repaint.clone()));
     let (finding, found) = (LastFinding::default(), repaint.clone());
     let work =
         look_while_empty(node.snapshots(), doctor, finding.clone(), move || found.frame_arrived());
@@ -90,7 +100,14 @@ fn run(args: &ViewerArgs) -> Result<()> {
         home: Some(home),
         ..ViewerOptions::default()
     };
-    let closed = lanlens_ui::run("Lanlens", options, Port(node.clone(), finding), repaint, close);
+    let port = Port {
+        no_phones: web.and_then(|_| first_error(&node)),
+        node: node.clone(),
+        finding,
+        repaint: repaint.clone(),
+        runtime: runtime.handle().clone(),
+    };
+    let closed = lanlens_ui::run("Lanlens", options, port, repaint, close);
     runtime.block_on(node.shutdown());
     runtime.shutdown_background();
     closed.context("`lanlens watch` shows the cameras in a terminal instead")
@@ -99,34 +116,6 @@ fn run(args: &ViewerArgs) -> Result<()> {
 async fn close_on_signal(close: CloseHandle) {
     shutdown_signal().await;
     close.close();
-}
-
-/// State changes are painted as pictures are: through the pacer.
-async fn repaint_on_change(node: NodeHandle, repaint: RepaintHandle) {
-    let mut changes = node.snapshots();
-    while changes.changed().await.is_ok() {
-        repaint.frame_arrived();
-    }
-}
-
-struct Port(NodeHandle, LastFinding);
-
-impl UiPort for Port {
-    fn snapshot(&self) -> Arc<Snapshot> {
-        self.0.snapshot()
-    }
-
-    fn slot(&self, camera: CameraId) -> Option<Arc<LatestSlot<Arc<VideoFrame>>>> {
-        self.0.slot(camera)
-    }
-
-    fn send(&self, command: Command) {
-        self.0.send(command);
-    }
-
-    fn finding(&self) -> Option<Finding> {
-        self.1.get()
-    }
 }
 
 #[cfg(test)]

@@ -73,7 +73,7 @@ impl Adding {
                 field.request_focus();
             }
             let entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
-            if button(ui, Weight::Primary, words) || entered {
+            if draw::button(ui, Weight::Primary, words) || entered {
                 self.connect(port);
             }
         });
@@ -104,7 +104,7 @@ impl Adding {
             Some(ScanView { open, .. }) => format!("{open} addresses answered."),
         };
         ui.horizontal(|ui| {
-            if button(ui, Weight::Quiet, "Search this network") {
+            if draw::button(ui, Weight::Quiet, "Search this network") {
                 port.send(Command::Scan);
             }
             ui.add(Label::new(
@@ -118,16 +118,6 @@ fn explain(ui: &mut Ui, text: &str) {
     let color = Palette::of(ui).text_soft;
     let text = RichText::new(text).font(theme::regular(theme::BODY)).color(color);
     ui.add(Label::new(text).wrap());
-}
-
-fn button(ui: &mut Ui, weight: Weight, words: &str) -> bool {
-    let size = vec2(draw::button_width(ui, words, weight), draw::BUTTON_HEIGHT);
-    let (rect, response) = ui.allocate_exact_size(size, eframe::egui::Sense::click());
-    draw::paint_button(ui, rect, &response, weight, words);
-    response.widget_info(|| {
-        eframe::egui::WidgetInfo::labeled(eframe::egui::accesskit::Role::Button, true, words)
-    });
-    response.clicked()
 }
 
 /// Where a camera listens: without a port, at the first one that cameras take.

@@ -4,12 +4,14 @@
 use std::num::NonZeroUsize;
 use std::time::Instant;
 
-use eframe::egui::{CentralPanel, Context, FocusDirection, Ui, ViewportCommand, Visuals};
+use eframe::egui::{
+    CentralPanel, Context, FocusDirection, Key, Modifiers, Ui, ViewportCommand, Visuals,
+};
 use lanlens_model::{CameraId, Command, Snapshot};
 
 use crate::adding::Adding;
 use crate::banner::Banners;
-use crate::empty;
+use crate::empty::Empty;
 use crate::fonts::{SystemFonts, install_fonts};
 use crate::footer::Footer;
 use crate::grid::{Direction, GridLayout};
@@ -18,6 +20,7 @@ use crate::keys::{self, KeyWish};
 use crate::overlay::Overlay;
 use crate::pacer::{CloseHandle, RepaintHandle};
 use crate::paint_time;
+use crate::phones::Phones;
 use crate::picture::Shade;
 use crate::port::{UiPort, ViewerOptions};
 use crate::sidebar::Sidebar;
@@ -47,6 +50,7 @@ pub struct ViewerApp {
     banners: Banners,
     overlay: Overlay,
     adding: Adding,
+    phones: Phones,
     selected: Option<CameraId>,
     focused: Option<CameraId>,
     /// The selection was moved with the keyboard: bring it into sight.
@@ -95,6 +99,7 @@ impl ViewerApp {
             banners: Banners::default(),
             overlay: Overlay::default(),
             adding: Adding::default(),
+            phones: Phones::default(),
             selected: None,
             focused: None,
             reveal: false,
@@ -125,10 +130,10 @@ impl ViewerApp {
         let order = &mut self.store.settings.order;
         self.wall.begin(&snapshot, order, !self.only.is_empty(), now);
         self.forget_the_gone();
-        // While somebody types, letters are letters.
-        if !self.adding.is_open() {
-            self.keys(ui);
-            self.overlay.paste(ui, self.port.as_ref());
+        self.keys_of_a_pass(ui);
+        let empty = self.wall.cameras().is_empty() && self.only.is_empty();
+        if let Some(joined) = self.phones.begin(empty, self.port.as_ref()) {
+            self.overlay.say(joined, now);
         }
         self.header(ui);
         if self.banners.ui(ui, &snapshot) {
@@ -140,13 +145,18 @@ impl ViewerApp {
         self.sidebar(ui);
         // No fill: the window was cleared to the background, and where the processor paints every
         // layer counts.
-        CentralPanel::no_frame().show(ui, |ui| {
+        let stage = CentralPanel::no_frame().show(ui, |ui| {
             let area = ui.max_rect();
             self.stage(ui, &snapshot);
             let (wall, port) = (&self.wall, self.port.as_ref());
             self.overlay.ui(ui, area, &snapshot, |id| wall.camera(id), port);
+            area
         });
         self.adding.ui(ui, snapshot.scan, self.port.as_ref());
+        if let Some(words) = self.phones.ui(ui) {
+            self.overlay.say(words, now);
+        }
+        self.overlay.toast_ui(ui, stage.inner);
         self.end(ui);
     }
 
@@ -154,6 +164,18 @@ impl ViewerApp {
     fn forget_the_gone(&mut self) {
         self.selected = self.selected.filter(|id| self.wall.index(*id).is_some());
         self.focused = self.focused.filter(|id| self.wall.index(*id).is_some());
+    }
+
+    /// While somebody types, letters are letters, and a panel in front has the keyboard for itself.
+    fn keys_of_a_pass(&mut self, ui: &Ui) {
+        if self.phones.is_open() {
+            if ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Q)) {
+                self.phones.toggle();
+            }
+        } else if !self.adding.is_open() {
+            self.keys(ui);
+            self.overlay.paste(ui, self.port.as_ref());
+        }
     }
 
     fn keys(&mut self, ui: &Ui) {
@@ -169,6 +191,7 @@ impl ViewerApp {
             match wish {
                 KeyWish::Refresh => self.port.send(Command::Refresh),
                 KeyWish::Add => self.adding.open(),
+                KeyWish::Phones => self.phones.toggle(),
                 KeyWish::Fullscreen => toggle_fullscreen(ui),
                 KeyWish::Move(direction) => self.step(ui, direction),
                 KeyWish::Focus => self.toggle_selected(ui),
@@ -239,6 +262,7 @@ impl ViewerApp {
         };
         match header.ui(ui) {
             Some(HeaderAct::Add) => self.adding.open(),
+            Some(HeaderAct::Phones) => self.phones.toggle(),
             Some(HeaderAct::Refresh) => self.port.send(Command::Refresh),
             Some(HeaderAct::ToggleSidebar) => self.store.settings.sidebar ^= true,
             Some(HeaderAct::ToggleFullscreen) => toggle_fullscreen(ui),
@@ -261,7 +285,8 @@ impl ViewerApp {
 
     fn stage(&mut self, ui: &mut Ui, snapshot: &Snapshot) {
         if self.wall.cameras().is_empty() {
-            empty::ui(ui, &self.only, snapshot, self.port.finding().as_ref());
+            let (finding, phones) = (self.port.finding(), &self.phones);
+            Empty { only: &self.only, snapshot, finding: finding.as_ref(), phones }.ui(ui);
             return;
         }
         let focused = self.focused.and_then(|id| self.wall.index(id));
@@ -323,6 +348,7 @@ impl ViewerApp {
     /// In place of a pass, while nobody sees the window: so it wants no pictures. egui's clock stands
     /// still meanwhile.
     fn hidden(&mut self, context: &Context) {
+        self.phones.hide();
         let now = self.began.0 + self.began.1.elapsed().as_secs_f64();
         let (snapshot, order) = (self.port.snapshot(), &mut self.store.settings.order);
         self.wall.begin(&snapshot, order, !self.only.is_empty(), now);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use eframe::egui::accesskit::Role;
 use eframe::egui::text::{LayoutJob, TextFormat, TextWrapping};
 use eframe::egui::{
-    Align2, Color32, CornerRadius, FontId, Frame, Galley, Margin, Painter, Pos2, Rect, Response,
-    Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo, pos2, vec2,
+    Align2, Color32, CornerRadius, FontId, Frame, Galley, Label, Margin, Painter, Pos2, Rect,
+    Response, RichText, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo, pos2, vec2,
 };
 
 use crate::theme::{self, BUTTON_RADIUS, CARD_RADIUS, Palette};
@@ -126,6 +126,15 @@ pub(crate) fn paint_button(ui: &Ui, rect: Rect, response: &Response, weight: Wei
     }
 }
 
+/// A button with words; whether it was pressed.
+pub(crate) fn button(ui: &mut Ui, weight: Weight, words: &str) -> bool {
+    let size = vec2(button_width(ui, words, weight), BUTTON_HEIGHT);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+    paint_button(ui, rect, &response, weight, words);
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, words));
+    response.clicked()
+}
+
 /// The frame of what floats over the stage.
 pub(crate) fn card(ui: &Ui) -> Frame {
     let palette = Palette::of(ui);
@@ -186,4 +195,34 @@ pub(crate) fn key_hint(ui: &mut Ui, key: &str, does: &str) {
     let at = pos2(cap.right() + 6.0, rect.center().y - words.size().y / 2.0);
     painter.galley(at, words, palette.text_faint);
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, format!("{key}: {does}")));
+}
+
+/// A numbered step: what to do, and a few words more.
+pub(crate) fn step(ui: &mut Ui, number: u8, title: &str, text: &str) {
+    let palette = Palette::of(ui);
+    ui.horizontal_top(|ui| {
+        let (rect, _) = ui.allocate_exact_size(vec2(22.0, 30.0), Sense::hover());
+        let center = pos2(rect.center().x, rect.top() + 14.0);
+        ui.painter().circle_filled(center, 11.0, palette.card_hover);
+        let number = number.to_string();
+        ui.painter().text(
+            center,
+            Align2::CENTER_CENTER,
+            number,
+            theme::semibold(11.0),
+            palette.text,
+        );
+        ui.add_space(2.0);
+        ui.vertical(|ui| {
+            ui.spacing_mut().item_spacing.y = 2.0;
+            ui.add(Label::new(RichText::new(title).font(theme::medium(theme::BODY))));
+            paragraph(ui, text, 12.0, palette.text_faint);
+        });
+    });
+    ui.add_space(8.0);
+}
+
+/// Text of as many lines as it needs.
+pub(crate) fn paragraph(ui: &mut Ui, text: &str, size: f32, color: Color32) {
+    ui.add(Label::new(RichText::new(text).font(theme::regular(size)).color(color)).wrap());
 }

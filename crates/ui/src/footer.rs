@@ -11,7 +11,7 @@ use crate::{draw, icons, words};
 /// Height, points.
 const HEIGHT: f32 = 30.0;
 /// Narrower windows leave the hints away, points.
-const HINTS_WIDTH_MIN: f32 = 640.0;
+const HINTS_WIDTH_MIN: f32 = 700.0;
 
 /// What the footer shows.
 pub(crate) struct Footer<'a> {
@@ -53,6 +53,7 @@ impl Footer<'_> {
         ui.spacing_mut().item_spacing.x = 14.0;
         draw::key_hint(ui, "F5", "look again");
         draw::key_hint(ui, "F11", "fullscreen");
+        draw::key_hint(ui, "Q", "add a phone");
         if self.cameras.is_empty() {
             draw::key_hint(ui, "A", "add a camera");
             return;

@@ -1,25 +1,36 @@
-//! The bar at the top: what this is, how many cameras live, and the few switches that exist.
+//! The bar at the top: what this is, how many cameras live, the code for phones, and the few switches
+//! that exist.
 
+use eframe::egui::accesskit::Role;
 use eframe::egui::{
-    Align, Color32, Frame, Label, Layout, Margin, Panel, Rect, RichText, Sense, Shape, Stroke, Ui,
-    Vec2, pos2, vec2,
+    Align, Align2, Color32, Frame, Label, Layout, Margin, Panel, Rect, Response, RichText, Sense,
+    Shape, Stroke, Ui, Vec2, WidgetInfo, pos2, vec2,
 };
 use lanlens_model::{CameraView, TileState};
 
-use crate::draw::{self, Mark};
+use crate::draw::{self, Mark, Weight};
 use crate::icons;
 use crate::theme::{self, Palette};
 
 /// Height, points.
 const HEIGHT: f32 = 52.0;
 /// Width that the switches need, points.
-const SWITCHES: f32 = 165.0;
+const SWITCHES: f32 = 204.0;
+/// More of it where the button for phones has words, points.
+const PHONE_WORDS: f32 = 80.0;
+/// Narrower windows show only its icon, points.
+const PHONE_WORDS_MIN: f32 = 700.0;
+/// Width that the logo needs, points.
+const LOGO: f32 = 36.0;
 /// Width that the title needs, points.
 const TITLE: f32 = 76.0;
 /// Width that a count may need, points.
 const CHIP: f32 = 100.0;
 /// Width that the filter may need, points.
 const FILTER: f32 = 300.0;
+
+/// What the button for phones is called.
+const PHONE: &str = "Add a phone";
 
 /// What the header shows.
 pub(crate) struct Header<'a> {
@@ -32,6 +43,7 @@ pub(crate) struct Header<'a> {
 /// What somebody pressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HeaderAct {
+    Phones,
     Add,
     Refresh,
     ToggleSidebar,
@@ -45,19 +57,23 @@ impl Header<'_> {
         panel
             .show(ui, |ui| {
                 let mut act = None;
+                let words = ui.available_width() >= PHONE_WORDS_MIN;
+                let switches = SWITCHES + if words { PHONE_WORDS } else { 0.0 };
                 ui.horizontal_centered(|ui| {
                     ui.spacing_mut().item_spacing.x = 8.0;
-                    logo(ui);
-                    if ui.available_width() >= SWITCHES + TITLE {
+                    if ui.available_width() >= switches + LOGO {
+                        logo(ui);
+                    }
+                    if ui.available_width() >= switches + TITLE {
                         ui.add_space(2.0);
                         let title = RichText::new("Lanlens").font(theme::semibold(16.5));
                         ui.add(Label::new(title));
                         ui.add_space(8.0);
                     }
-                    self.counts(ui);
-                    self.filter(ui);
+                    self.counts(ui, switches);
+                    self.filter(ui, switches);
                     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                        act = self.switches(ui)
+                        act = self.switches(ui, words)
                     });
                 });
                 act
@@ -65,7 +81,7 @@ impl Header<'_> {
             .inner
     }
 
-    fn counts(&self, ui: &mut Ui) {
+    fn counts(&self, ui: &mut Ui, switches: f32) {
         let palette = Palette::of(ui);
         let count = |matches: fn(&TileState) -> bool| {
             self.cameras.iter().filter(|camera| matches(&camera.state)).count()
@@ -77,20 +93,20 @@ impl Header<'_> {
             (count(|s| *s == TileState::Offline), "offline", palette.text_faint),
         ];
         for (count, word, color) in counts.into_iter().filter(|(count, ..)| *count > 0) {
-            if ui.available_width() < SWITCHES + CHIP {
+            if ui.available_width() < switches + CHIP {
                 return;
             }
             draw::chip(ui, Mark::Dot(color), &format!("{count} {word}"));
         }
     }
 
-    fn filter(&self, ui: &mut Ui) {
-        if !self.only.is_empty() && ui.available_width() >= SWITCHES + FILTER {
+    fn filter(&self, ui: &mut Ui, switches: f32) {
+        if !self.only.is_empty() && ui.available_width() >= switches + FILTER {
             draw::chip(ui, Mark::Icon(icons::FUNNEL), &format!("Only {}", self.only.join(", ")));
         }
     }
 
-    fn switches(&self, ui: &mut Ui) -> Option<HeaderAct> {
+    fn switches(&self, ui: &mut Ui, words: bool) -> Option<HeaderAct> {
         ui.spacing_mut().item_spacing.x = 5.0;
         let mut act = None;
         let mut switch = |icon, label, active, does| {
@@ -106,8 +122,28 @@ impl Header<'_> {
         switch(icons::SIDEBAR, "Camera list", self.sidebar, HeaderAct::ToggleSidebar);
         switch(icons::ARROWS_CLOCKWISE, "Look again", false, HeaderAct::Refresh);
         switch(icons::PLUS, "Add a camera", false, HeaderAct::Add);
-        act
+        let phone = match words {
+            true => phone_button(ui),
+            false => draw::icon_button(ui, icons::QR_CODE, PHONE, false),
+        };
+        if phone.clicked() { Some(HeaderAct::Phones) } else { act }
     }
+}
+
+/// The one button that has words: what most people come for.
+fn phone_button(ui: &mut Ui) -> Response {
+    ui.add_space(4.0);
+    let words = "Add phone";
+    let size = vec2(34.0 + PHONE_WORDS, 30.0);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+    draw::paint_button(ui, rect, &response, Weight::Primary, "");
+    let icon = Rect::from_center_size(pos2(rect.left() + 19.0, rect.center().y), Vec2::splat(16.0));
+    draw::icon(ui.painter(), icon, icons::QR_CODE, 16.0, Color32::WHITE);
+    let at = (pos2(rect.left() + 34.0, rect.center().y), Align2::LEFT_CENTER);
+    let width = rect.right() - 8.0 - at.0.x;
+    draw::text(ui.painter(), at, words, theme::medium(theme::BODY), Color32::WHITE, width);
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, PHONE));
+    response.on_hover_text("A code to scan (Q)")
 }
 
 /// Neither live nor refused nor gone: something is still to happen. A paused camera waits for

@@ -10,6 +10,8 @@ pub(crate) const BROADCAST: &str = "\u{e0f2}";
 pub(crate) const CORNERS_IN: &str = "\u{e1ce}";
 /// Fullscreen or focus.
 pub(crate) const CORNERS_OUT: &str = "\u{e1d0}";
+/// A phone.
+pub(crate) const DEVICE_MOBILE: &str = "\u{e1e0}";
 /// Who is watching.
 pub(crate) const EYE: &str = "\u{e220}";
 /// Limited to some cameras.
@@ -28,6 +30,8 @@ pub(crate) const PLUGS: &str = "\u{eb56}";
 pub(crate) const PLUS: &str = "\u{e3d4}";
 /// Refused.
 pub(crate) const PROHIBIT: &str = "\u{e3de}";
+/// A code for phones.
+pub(crate) const QR_CODE: &str = "\u{e3e6}";
 /// The list at the side.
 pub(crate) const SIDEBAR: &str = "\u{eab6}";
 /// Taken off a list.

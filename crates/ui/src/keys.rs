@@ -18,6 +18,8 @@ pub(crate) enum KeyWish {
     Fullscreen,
     /// A: add a camera by its address, or search for it.
     Add,
+    /// Q: the code for phones.
+    Phones,
     /// W: who watches the selected camera.
     Watchers,
 }
@@ -31,6 +33,7 @@ pub(crate) fn take(input: &mut InputState, button_focused: bool) -> Vec<KeyWish>
         (Key::F11, KeyWish::Fullscreen),
         (Key::W, KeyWish::Watchers),
         (Key::A, KeyWish::Add),
+        (Key::Q, KeyWish::Phones),
     ];
     let tiles = [
         (Key::Enter, KeyWish::Focus),

@@ -2,7 +2,7 @@
 //!
 //! Owns these three, turns what was decided into commands, and says what was done.
 
-use eframe::egui::{Event, Rect, Ui, ViewportCommand};
+use eframe::egui::{Event, Id, LayerId, Order, Rect, Ui, UiBuilder, ViewportCommand};
 use lanlens_model::{CameraId, CameraView, Command, Snapshot, is_on_local_network};
 
 use crate::adding;
@@ -101,6 +101,16 @@ impl Overlay {
             self.toast.say(format!("{name} was removed and can no longer watch."), now);
             port.send(decision.command());
         }
-        self.toast.ui(ui, area);
+    }
+
+    /// Says something at the bottom.
+    pub(crate) fn say(&mut self, words: impl Into<String>, now: f64) {
+        self.toast.say(words, now);
+    }
+
+    /// Paints what is said at the bottom of `area`, over everything else: a dialog dims the rest.
+    pub(crate) fn toast_ui(&mut self, ui: &mut Ui, area: Rect) {
+        let above = LayerId::new(Order::Tooltip, Id::unique("toast layer"));
+        ui.scope_builder(UiBuilder::new().layer_id(above), |ui| self.toast.ui(ui, area));
     }
 }

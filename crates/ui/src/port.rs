@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use lanlens_media::{LatestSlot, VideoFrame};
-use lanlens_model::{CameraId, Command, Finding, Snapshot};
+use lanlens_model::{CameraId, Command, Finding, PhoneDoor, Snapshot};
 
 /// The window's only way to the node. All methods are called on the window's thread and must not
 /// block.
@@ -23,6 +23,19 @@ pub trait UiPort {
     fn finding(&self) -> Option<Finding> {
         None
     }
+
+    /// Opens the way in for phones; `None` where this program has none. The window keeps what it gets
+    /// only while it shows the code.
+    fn open_phone_door(&self) -> Option<Box<dyn OpenDoor>> {
+        None
+    }
+}
+
+/// The way in for phones, kept open: as long as this lives, its links are good, and what changes
+/// asks for a paint.
+pub trait OpenDoor {
+    /// The newest state. Called in every pass; must not block.
+    fn door(&self) -> Arc<PhoneDoor>;
 }
 
 /// Which graphics interface paints the window.

@@ -101,7 +101,7 @@ impl Watchers {
             self.close();
             ui.ctx().request_repaint();
         }
-        let DeviceView { device, name } = removed?;
+        let DeviceView { device, name, .. } = removed?;
         self.recent.note(device, now);
         ui.ctx().request_repaint();
         Some(Decision { device, name, allow: false, codes: Vec::new() })
@@ -188,8 +188,14 @@ impl Panel<'_> {
         let own = self.own == Some(watcher.device);
         let name = if own { "This device" } else { words::device_name(&watcher.name) };
         let id = words::short_id(watcher.device);
-        response
-            .widget_info(|| WidgetInfo::labeled(Role::Label, true, format!("{name}, device {id}")));
+        let silent = watcher.silent_since.map(|since| {
+            ui.ctx().request_repaint_after(Duration::from_secs(1));
+            format!("receives nothing for {}", words::duration(since.elapsed()))
+        });
+        let about = silent
+            .iter()
+            .fold(format!("device {id}"), |about, silent| format!("{about} · {silent}"));
+        response.widget_info(|| WidgetInfo::labeled(Role::Label, true, format!("{name}, {about}")));
         let armed = self.open.armed.filter(|(device, _)| *device == watcher.device);
         let (does, weight) = match armed {
             Some(_) => ("Really remove?", Weight::Grave),
@@ -203,9 +209,9 @@ impl Panel<'_> {
         let at = (pos2(left, rect.center().y + 0.5), Align2::LEFT_BOTTOM);
         draw::text(ui.painter(), at, name, theme::medium(theme::BODY), palette.text, width);
         let at = (pos2(left, rect.center().y + 2.5), Align2::LEFT_TOP);
-        let about = format!("device {id}");
         let font = theme::regular(theme::STATS);
-        draw::text(ui.painter(), at, &about, font, palette.text_faint, width);
+        let color = if silent.is_some() { palette.warning } else { palette.text_faint };
+        draw::text(ui.painter(), at, &about, font, color, width);
         if own {
             return false;
         }

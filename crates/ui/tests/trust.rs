@@ -96,6 +96,21 @@ fn only_a_watched_camera_of_ones_own_shows_who_watches() {
 }
 
 #[test]
+fn the_list_says_who_watches_and_receives_nothing() {
+    let world = watched();
+    world.edit(|snapshot| {
+        let hall = std::sync::Arc::make_mut(snapshot.cameras.values_mut().next().unwrap());
+        let silent = std::time::Instant::now().checked_sub(std::time::Duration::from_secs(90));
+        hall.watchers.as_mut().unwrap()[0].silent_since = silent;
+    });
+    let mut window = open(&world);
+    press(&mut window, "Watched by 2 devices: Hall");
+    window.get_by_label_contains("Ann's phone, device");
+    window.get_by_label_contains("receives nothing for 1 min");
+    assert_eq!(window.query_all_by_label_contains("receives nothing").count(), 1);
+}
+
+#[test]
 fn removing_takes_two_clicks_and_a_double_click_is_one() {
     let world = watched();
     let mut window = open(&world);

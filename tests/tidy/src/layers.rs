@@ -64,7 +64,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("openh264", &["codec"]),
     ("openh264-sys2", &["codec"]),
     ("png", &["record"]),
-    ("qrcode", &["ui", "cli"]),
+    ("qrcode", &["ui", "app"]),
     ("rcgen", &["identity"]),
     ("rtc", &["rtc"]),
     ("rustls", &["identity", "signaling", "web"]),

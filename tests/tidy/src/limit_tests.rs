@@ -18,7 +18,7 @@ const NONE: &str = "none: ";
 /// A reason shorter than this says nothing.
 const REASON_CHARS_MIN: usize = 30;
 /// Constants that limit nobody: what we do ourselves, and where we listen.
-const NO_LIMITS: [&str; 3] = ["PING_INTERVAL", "SIGNALING_PORTS", "MEDIA_PORTS"];
+const NO_LIMITS: [&str; 4] = ["PING_INTERVAL", "SIGNALING_PORTS", "WEB_PORTS", "MEDIA_PORTS"];
 
 /// One row: which constants, and what is said of their test.
 struct Row<'a> {

@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// Folders that hold nothing written by hand.
-const SKIPPED_FOLDERS: [&str; 4] = [".git", "target", "node_modules", "__pycache__"];
+const SKIPPED_FOLDERS: [&str; 5] = [".git", "target", "node_modules", ".venv", "__pycache__"];
 
 /// One text file of the repository.
 #[derive(Debug, Clone)]

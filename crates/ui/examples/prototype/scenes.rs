@@ -119,6 +119,7 @@ fn camera(n: usize, (name, size, state, kbps, latency): Row) -> Camera {
             let watcher = |(n, name): (u8, &&str)| DeviceView {
                 device: DeviceId::from_bytes([100 + n; 16]),
                 name: (*name).into(),
+                silent_since: None,
             };
             (0..).zip(&names[n..]).map(watcher).collect()
         }),

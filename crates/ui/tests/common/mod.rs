@@ -12,10 +12,11 @@ use egui_kittest::wgpu::{WgpuTestRenderer, create_render_state, default_wgpu_set
 use lanlens_media::{CaptureTime, FramePool, LatestSlot, VideoFrame};
 use lanlens_model::{
     CameraId, CameraView, Code, Command, DeviceId, DeviceView, Epoch, Finding, Layer, MediaKind,
-    NodeId, Percentiles, RequestView, Snapshot, StreamStats, TileState,
+    NodeId, Percentiles, PhoneDoor, RequestView, Snapshot, StreamStats, TileState,
 };
 use lanlens_ui::{
-    CloseHandle, RepaintHandle, SystemFonts, UiPort, VideoPainter, ViewerApp, ViewerOptions,
+    CloseHandle, OpenDoor, RepaintHandle, SystemFonts, UiPort, VideoPainter, ViewerApp,
+    ViewerOptions,
 };
 
 type Slot = Arc<LatestSlot<Arc<VideoFrame>>>;
@@ -32,6 +33,8 @@ struct Inner {
     slots: Vec<(CameraId, Slot)>,
     commands: Vec<Command>,
     finding: Option<Finding>,
+    door: Option<Arc<PhoneDoor>>,
+    doors_held: usize,
 }
 
 pub(crate) fn id(n: usize) -> CameraId {
@@ -69,7 +72,11 @@ pub(crate) fn request(n: u8, name: &str, codes: &[(&str, u64)]) -> RequestView {
 
 /// Devices 1, 2, … with these names.
 pub(crate) fn watchers(names: &[&str]) -> Option<Vec<DeviceView>> {
-    let watcher = |(n, name): (u8, &&str)| DeviceView { device: device(n), name: (*name).into() };
+    let watcher = |(n, name): (u8, &&str)| DeviceView {
+        device: device(n),
+        name: (*name).into(),
+        silent_since: None,
+    };
     Some((1..).zip(names).map(watcher).collect())
 }
 
@@ -135,6 +142,16 @@ impl World {
         self.inner.lock().unwrap().finding = finding;
     }
 
+    /// The way in for phones.
+    pub(crate) fn phone_door(&self, door: PhoneDoor) {
+        self.inner.lock().unwrap().door = Some(Arc::new(door));
+    }
+
+    /// How many hold the way in for phones open.
+    pub(crate) fn doors_held(&self) -> usize {
+        self.inner.lock().unwrap().doors_held
+    }
+
     /// What was sent since the last call.
     pub(crate) fn commands(&self) -> Vec<Command> {
         std::mem::take(&mut self.inner.lock().unwrap().commands)
@@ -157,6 +174,28 @@ impl UiPort for World {
 
     fn finding(&self) -> Option<Finding> {
         self.inner.lock().unwrap().finding.clone()
+    }
+
+    fn open_phone_door(&self) -> Option<Box<dyn OpenDoor>> {
+        let mut inner = self.inner.lock().unwrap();
+        inner.door.as_ref()?;
+        inner.doors_held += 1;
+        Some(Box::new(Held(self.clone())))
+    }
+}
+
+/// The way in for phones, counted while it is held.
+struct Held(World);
+
+impl OpenDoor for Held {
+    fn door(&self) -> Arc<PhoneDoor> {
+        self.0.inner.lock().unwrap().door.clone().unwrap()
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.inner.lock().unwrap().doors_held -= 1;
     }
 }
 
