@@ -179,6 +179,24 @@ impl Watch {
             .map_err(|error| self.program.failure(&error.to_string()))
     }
 
+    /// How long a camera's picture was away because of what happened at `since`, after `mark`, ms. It may
+    /// have been back before the tile said anything: then the picture only froze.
+    ///
+    /// # Errors
+    /// When it has not come back.
+    pub fn away_ms(&self, mark: usize, camera: &str, since: Instant) -> Result<f64> {
+        let events = self.program.events_from(mark);
+        let dark = events.iter().rposition(|event| is_not_live(event, camera));
+        let live = events.iter().rposition(|event| event.is_of("live", camera));
+        match (dark, live) {
+            (None, _) => self.longest_freeze_ms(camera, mark, self.program.mark()),
+            (Some(dark), Some(live)) if live > dark => {
+                Ok(events[live].at.saturating_duration_since(since).as_secs_f64() * 1000.0)
+            }
+            _ => Err(self.program.failure("the picture does not come back")),
+        }
+    }
+
     /// The tiles that there ever were: camera ids, each with the names that it had.
     pub fn tiles(&self) -> BTreeMap<String, Vec<String>> {
         let mut tiles: BTreeMap<String, Vec<String>> = BTreeMap::new();

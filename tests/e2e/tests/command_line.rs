@@ -31,7 +31,7 @@ fn printed(program: &Program) -> String {
 fn what_is_not_built_or_not_known_is_wrong_usage_and_absent_from_the_help() -> Result<()> {
     let Some(mut lan) = Lan::new(Addresses::Both)? else { return Ok(()) };
     let host = lan.host("desk")?;
-    let unbuilt = ["snapshot", "record", "phone"];
+    let unbuilt = ["snapshot", "record"];
     for command in unbuilt {
         exits(&host, "lanlens", &[command, "x", "-o", "y"], 2)?;
     }
@@ -40,7 +40,8 @@ fn what_is_not_built_or_not_known_is_wrong_usage_and_absent_from_the_help() -> R
     for command in unbuilt {
         assert!(!help.lines().any(|line| line.trim_start().starts_with(command)), "{help}");
     }
-    let wrong: [(&str, &[&str]); 8] = [
+    let wrong: [(&str, &[&str]); 13] = [
+        ("lanlens", &["doctor", "--listen", "127.0.0.1:17470"]),
         ("lanlens", &["list", "--no-such-flag"]),
         ("lanlens", &["watch", "--measure", "temperature"]),
         ("lanlens", &["watch", "--for", "soon"]),
@@ -49,6 +50,10 @@ fn what_is_not_built_or_not_known_is_wrong_usage_and_absent_from_the_help() -> R
         ("lanlens-camera", &["--source", "nonsense"]),
         ("lanlens-camera", &["--size", "large"]),
         ("lanlens-viewer", &["--no-such-flag"]),
+        ("lanlens", &["phone", "--list", "--encoder", "Stage"]),
+        ("lanlens-camera", &["--web", "on"]),
+        ("lanlens-camera", &["--web", "off", "--whip-http", "127.0.0.1:8889"]),
+        ("lanlens-viewer", &["--whip-http", "0.0.0.0:8889"]),
     ];
     for (name, args) in wrong {
         let ended = exits(&host, name, args, 2)?;
@@ -66,6 +71,8 @@ fn nothing_found_is_exit_code_3_and_a_missing_device_is_1_with_what_to_do() -> R
     let Some(mut lan) = Lan::new(Addresses::Both)? else { return Ok(()) };
     let host = lan.host("desk")?;
     exits(&host, "lanlens", &["list", "--for", "1"], 3)?;
+    exits(&host, "lanlens", &["phone"], 3)?;
+    exits(&host, "lanlens", &["phone", "--list"], 3)?;
     let nothing = exits(&host, "lanlens", &["list", "--for", "1", "--json"], 3)?;
     only_json(&nothing)?;
     exits(&host, "lanlens", &["watch", "--for", "1", "--json"], 3)?;

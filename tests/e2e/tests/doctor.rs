@@ -6,7 +6,9 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use lanlens_e2e::{Camera, CameraApp, Home, WatchApp, eventually, only_json, program};
 use lanlens_testkit::figure::{at_most, report};
-use lanlens_testkit::{Addresses, Display, Event, Host, Lan, Picture, Program, Traffic, burned};
+use lanlens_testkit::{
+    Addresses, Display, Event, Host, Lan, Picture, Program, Signal, Traffic, burned,
+};
 
 /// For one examination on a busy machine.
 const LIMIT: Duration = Duration::from_secs(40);
@@ -315,6 +317,37 @@ fn a_camera_that_was_seen_before_shows_that_the_network_drops_multicast() -> Res
     let exam = Exam::of(&rooms.desk, &watch.home, &[])?;
     exam.blames("others", &["Kitchen answers", "drops multicast"], "--peer")?;
     exam.is("media", "ok")
+}
+
+#[test]
+fn a_camera_that_is_remembered_given_and_announced_is_looked_at_once() -> Result<()> {
+    let Some(rooms) = Rooms::new()? else { return Ok(()) };
+    let mut watch = WatchApp::plain(&rooms.desk).seconds(4).start()?;
+    watch.wait_first_frame(rooms.camera.id())?;
+    watch.wait_done(LIMIT)?;
+    let places = std::fs::read_to_string(watch.home.path().join("places.json"))?;
+    assert!(places.contains(rooms.camera.node()), "{places}");
+    let mark = rooms.camera.program.mark();
+    let address = format!("{}:17470", rooms.kitchen.ipv4());
+    let exam = Exam::of(&rooms.desk, &watch.home, &["--peer", &address])?;
+    assert_eq!(exam.failed(), [""; 0]);
+    exam.is("media", "ok")?;
+    let events = rooms.camera.program.events_from(mark);
+    let looks = events.iter().filter(|event| event.is("viewer_joined")).count();
+    rooms.camera.program.check(looks == 1, &format!("it was watched {looks} times"))
+}
+
+#[test]
+fn an_examination_that_is_interrupted_says_so() -> Result<()> {
+    let Some(mut lan) = Lan::new(Addresses::Both)? else { return Ok(()) };
+    let desk = lan.host("desk")?;
+    let mut doctor = program(&desk, "lanlens", &Home::fresh()?)?.arg("doctor").start()?;
+    assert!(eventually(LIMIT, || doctor.log().contains("Listening for cameras")));
+    doctor.signal(Signal::INT)?;
+    doctor.wait_exit(LIMIT)?;
+    doctor.check(doctor.exit_code() == Some(130), "the exit code tells that it was interrupted")?;
+    doctor.check(doctor.log().contains("interrupted"), "and so do words")?;
+    doctor.check(doctor.events().is_empty(), "half a finding is none")
 }
 
 #[test]

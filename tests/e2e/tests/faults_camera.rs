@@ -127,7 +127,10 @@ fn a_sensor_that_stops_is_a_stall_though_everything_else_runs() -> Result<()> {
     sensor.stop();
     pair.stalls("stopped_sensor", mark, stopped)?;
     pair.tells_cause(mark, &["no_pictures", "source"])?;
-    seconds(3);
+    // Its own program notices that the device hangs, and says so; nobody takes it for a broken path.
+    pair.tells_cause(mark, &["source"])?;
+    wait_told(&pair.camera.program, &["neither a picture nor an error"], START_LIMIT)?;
+    seconds(8);
     let live = pair.watch.program.events().iter().skip(mark).any(|event| event.is("live"));
     pair.watch.program.check(!live, "live without a picture")?;
     let going_on = Instant::now();

@@ -6,14 +6,16 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use lanlens_e2e::faults::Pair;
 use lanlens_e2e::{Camera, CameraApp, Watch, WatchApp, eventually};
-use lanlens_testkit::figure::{patience, within};
-use lanlens_testkit::{Addresses, Host, Lan, Traffic};
+use lanlens_testkit::figure::{patience, report, within};
+use lanlens_testkit::{Addresses, Event, Host, Lan, Traffic};
 
 const REPLUGGED_TARGET: Duration = Duration::from_secs(2);
 const MEDIA_TARGET: Duration = Duration::from_millis(1500);
 const LINK_TARGET: Duration = Duration::from_secs(2);
 const MOVED_TARGET: Duration = Duration::from_secs(3);
 const LOSSY_TARGET: Duration = Duration::from_secs(5);
+/// For what a camera knows of its watchers, on a busy machine.
+const TOLD_LIMIT: Duration = Duration::from_secs(5);
 /// Nobody moves in the moment in which links are made, when two may cross.
 const SETTLED: Duration = Duration::from_secs(6);
 /// Of a session without its link; a link must be back before.
@@ -84,13 +86,21 @@ fn media_that_were_dropped_for_five_seconds_come_back_by_themselves() -> Result<
     let (kitchen, desk) = (lan.host("kitchen")?, lan.host("desk")?);
     let pair = Pair::start(CameraApp::new(&kitchen, "Kitchen"), WatchApp::new(&desk))?;
     let (mark, dropped) = (pair.mark(), Instant::now());
+    let camera = &pair.camera.program;
     lan.cut(&kitchen, Traffic::Media)?;
     pair.stalls("media_dropped", mark, dropped)?;
     pair.tells_cause(mark, &["no_pictures"])?;
+    // Its watcher list says so as well.
+    let told = camera.wait("that nothing arrives", TOLD_LIMIT, |e| e.is("viewer_stalled"))?;
+    report("media_dropped_watcher", (told.at - dropped).as_secs_f64() * 1000.0, "ms", "about 1 s");
+    let told_at = camera.mark();
+    camera.wait("a silent viewer", TOLD_LIMIT, |e| e.is("stats") && e["viewers_stalled"] == 1)?;
     std::thread::sleep(Duration::from_secs(5).saturating_sub(dropped.elapsed()));
     let (mark, healed) = (pair.mark(), Instant::now());
     lan.heal(&kitchen)?;
     pair.lives("media_dropped", mark, healed, MEDIA_TARGET)?;
+    let again = |e: &Event| e.is("viewer_live") || e.is("viewer_joined");
+    camera.wait_from(told_at, "that it arrives again", TOLD_LIMIT, again)?;
     pair.is_one_tile()
 }
 

@@ -1,39 +1,14 @@
 //! One encode for all viewers, and none for nobody.
 
-use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
-use lanlens_e2e::{CameraApp, Watch, WatchApp, eventually};
-use lanlens_testkit::{Addresses, Host, Lan, Signal};
+use anyhow::{Result, ensure};
+use lanlens_e2e::units::{hashes, received_by_both};
+use lanlens_e2e::{CameraApp, WatchApp, eventually};
+use lanlens_testkit::{Addresses, Lan, Signal};
 
 /// How soon an unwatched camera closes its device.
 const CLOSING_LIMIT: Duration = Duration::from_secs(5);
-
-/// The hashes of the access units that a watcher received, in order (`lanlens watch --hashes`:
-/// camera, media time, SHA-256 in a line).
-fn hashes(file: &Path) -> Result<Vec<String>> {
-    let text = std::fs::read_to_string(file)?;
-    let hash = |line: &str| line.split_whitespace().nth(2).map(str::to_owned);
-    text.lines().map(|line| hash(line).with_context(|| format!("no hash in “{line}”"))).collect()
-}
-
-/// Fails unless all of `part` stands in `whole` in the same order.
-fn is_received_by_both(part: &[String], whole: &[String]) -> Result<()> {
-    let place: BTreeMap<&str, usize> =
-        whole.iter().enumerate().map(|(n, hash)| (hash.as_str(), n)).collect();
-    let places: Option<Vec<usize>> =
-        part.iter().map(|hash| place.get(hash.as_str()).copied()).collect();
-    let places = places.context("an access unit differs between the viewers")?;
-    ensure!(places.is_sorted(), "the viewers got the access units in different order");
-    Ok(())
-}
-
-fn watch_with_hashes(host: &Host, file: &Path) -> Result<Watch> {
-    let file = file.to_str().context("a path in UTF-8")?;
-    WatchApp::new(host).args(&["--hashes", file]).start()
-}
 
 #[test]
 fn two_viewers_get_the_same_access_units_of_one_encode_and_none_runs_for_nobody() -> Result<()> {
@@ -46,9 +21,9 @@ fn two_viewers_get_the_same_access_units_of_one_encode_and_none_runs_for_nobody(
 
     let folder = tempfile::tempdir()?;
     let files = [folder.path().join("first"), folder.path().join("second")];
-    let mut first = watch_with_hashes(&lan.host("first")?, &files[0])?;
+    let mut first = WatchApp::new(&lan.host("first")?).hashes(&files[0]).start()?;
     first.wait_first_frame(camera.id())?;
-    let mut second = watch_with_hashes(&lan.host("second")?, &files[1])?;
+    let mut second = WatchApp::new(&lan.host("second")?).hashes(&files[1]).start()?;
     second.wait_first_frame(camera.id())?;
     let both = camera.wait_stats("two viewers", CLOSING_LIMIT, |stats| stats["viewers"] == 2)?;
     let layers = both["layers"].as_array().map_or(0, Vec::len);
@@ -67,7 +42,7 @@ fn two_viewers_get_the_same_access_units_of_one_encode_and_none_runs_for_nobody(
 
     let (all, part) = (hashes(&files[0])?, hashes(&files[1])?);
     ensure!(part.len() > 60 && all.len() > part.len(), "{} of {} units", part.len(), all.len());
-    is_received_by_both(&part, &all)?;
+    received_by_both(&part, &all)?;
 
     camera.wait_stats("no layer after the last viewer", CLOSING_LIMIT, |stats| {
         stats["viewers"] == 0 && stats["layers"].as_array().is_some_and(Vec::is_empty)
