@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use lanlens_identity::{Credential, RandomError, random_bytes};
 use lanlens_model::{Event, PhoneView, Snapshot};
-use lanlens_rtc::{Ingest, IngestError, SessionEvent};
+use lanlens_rtc::{FragmentError, Ingest, IngestError, SessionEvent};
 use lanlens_web::{Answered, PageReport, PageState, Refusal, Restarted, SessionKey, Viewer};
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -221,8 +221,10 @@ impl Guest {
         let (ingest, answer) = started.map_err(refusal)?;
         if let Err(error) = self.open_child().await {
             ingest.close().await;
+            // Its words name files of this computer.
             tracing::warn!(%error, "a phone's camera could not start");
-            return Err(Refusal::Busy(error.to_string()));
+            let text = "this computer could not start your camera; its terminal says why";
+            return Err(Refusal::Busy(text.to_owned()));
         }
         self.end_session().await;
         self.session = Some(Session { key: key.clone(), ingest, events: received, counts });
@@ -300,7 +302,8 @@ impl Guest {
         }
         let node = start_boxed(self.child_config()).await?;
         let end = CancellationToken::new();
-        tokio::spawn(pass_news_on(node.clone(), self.serving.clone(), end.clone()));
+        let news = News { of: self.name.clone(), to: self.serving.events.clone() };
+        tokio::spawn(news.pass_on(node.clone(), end.clone()));
         let snapshot = node.snapshots();
         self.child = Some(Child { node, snapshot, _news: end.drop_guard() });
         Ok(())
@@ -393,8 +396,11 @@ fn refusal(error: IngestError) -> Refusal {
     }
 }
 
-fn bad_fragment(error: lanlens_rtc::FragmentError) -> Refusal {
-    Refusal::BadSdp(error.to_string())
+fn bad_fragment(error: FragmentError) -> Refusal {
+    match error {
+        FragmentError::Ended => Refusal::NotFound,
+        error => Refusal::BadSdp(error.to_string()),
+    }
 }
 
 /// A node starts a guest's camera, which is a node: somewhere the types must end.
@@ -404,21 +410,30 @@ fn start_boxed(
     Box::pin(crate::start(config))
 }
 
-/// What a person at the serving node must know of the phone's camera.
-async fn pass_news_on(node: NodeHandle, serving: Serving, end: CancellationToken) {
-    let mut events = node.events();
-    loop {
-        let event = match end.run_until_cancelled(events.recv()).await {
-            Some(Ok(event)) => event,
-            Some(Err(RecvError::Lagged(_))) => continue,
-            Some(Err(RecvError::Closed)) | None => return,
-        };
-        let of_interest = matches!(
-            event,
-            Event::AccessRequest { .. } | Event::AccessDecided { .. } | Event::Error { .. }
-        );
-        if of_interest {
-            let _ = serving.events.send(event);
+/// What a person at the serving node must know of a phone's camera.
+struct News {
+    /// Its name.
+    of: String,
+    to: broadcast::Sender<Event>,
+}
+
+impl News {
+    async fn pass_on(self, node: NodeHandle, end: CancellationToken) {
+        let mut events = node.events();
+        loop {
+            let event = match end.run_until_cancelled(events.recv()).await {
+                Some(Ok(event)) => event,
+                Some(Err(RecvError::Lagged(_))) => continue,
+                Some(Err(RecvError::Closed)) | None => return,
+            };
+            let event = match event {
+                Event::Error { message } => {
+                    Event::Error { message: format!("“{}”: {message}", self.of) }
+                }
+                Event::AccessRequest { .. } | Event::AccessDecided { .. } => event,
+                _ => continue,
+            };
+            let _ = self.to.send(event);
         }
     }
 }
