@@ -29,3 +29,10 @@ target_folder() {
   cargo metadata --no-deps --format-version 1 --locked |
     sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'
 }
+
+# What the tests in a browser are written for. Prints nothing and fails where there is none.
+node_is_new_enough() {
+  local major
+  major="$(node --version 2>/dev/null | sed -n 's/^v\([0-9]*\)\..*/\1/p')"
+  [[ -n "$major" && "$major" -ge 20 ]]
+}

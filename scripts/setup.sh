@@ -19,19 +19,27 @@ window_packages=(
   libgl1 libegl1 libgl1-mesa-dri libvulkan1 mesa-vulkan-drivers
 )
 
-# Tests: a screen without a screen, networks without a network, other makers' mDNS, fonts for names
-# in any script, a reader of these scripts. The last line boots a virtual camera in a virtual machine.
+# Tests: a screen without a screen and a reader of the QR codes on it, networks without a network,
+# other makers' mDNS and WHIP, fonts for names in any script, a reader of these scripts. The last line
+# boots a virtual camera in a virtual machine.
 test_packages=(
-  xvfb
+  xvfb zbar-tools
   iproute2 iptables nftables iputils-ping procps libfaketime
   avahi-daemon avahi-utils python3-zeroconf
+  simple-whip-client python3-venv
   fonts-noto-cjk shellcheck
   qemu-system-x86 busybox-static cpio kmod xz-utils zstd
 )
 
-# Benches measure beside a browser. Ubuntu's package is none: it installs a snap.
+# A phone of the tests is a browser, and benches measure beside one. Ubuntu's package is none: it
+# installs a snap.
 if grep -qx 'ID=debian' /etc/os-release 2>/dev/null; then
   test_packages+=(chromium)
+fi
+
+# Other packages of Node bring npm along and exclude Debian's.
+if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
+  test_packages+=(nodejs npm)
 fi
 
 is_installed() {
@@ -90,6 +98,31 @@ check_test_tools() {
   fi
 }
 
+# What drives the browser, and a WebRTC stack of other makers: from npm and PyPI, with their versions
+# pinned, each in a folder of its own. Without them the tests that need them say so.
+check_foreign_peers() {
+  local browser=tests/browser peers=tests/e2e/peers python=python3
+  if [[ ! -x "$browser/node_modules/.bin/playwright-core" ||
+    "$browser/package-lock.json" -nt "$browser/node_modules/.package-lock.json" ]]; then
+    say "Installing Playwright, which drives the browser, into $browser/node_modules"
+    npm ci --prefix "$browser" --no-audit --no-fund --loglevel=error ||
+      echo "npm could not install it; tests with a browser will say that it is missing." >&2
+  fi
+  node_is_new_enough ||
+    echo "Node $(node --version) is too old for the tests of the camera page: they need 20 or newer." >&2
+  # Debian's own, whose venv is installed above.
+  [[ ! -x /usr/bin/python3 ]] || python=/usr/bin/python3
+  if ! cmp -s "$peers/requirements.txt" "$peers/.venv/installed.txt"; then
+    say "Installing aiortc, another WebRTC stack, into $peers/.venv"
+    if "$python" -m venv "$peers/.venv" &&
+      "$peers/.venv/bin/pip" install --quiet -r "$peers/requirements.txt"; then
+      cp "$peers/requirements.txt" "$peers/.venv/installed.txt"
+    else
+      echo "pip could not install it; the test with aiortc will say that it is missing." >&2
+    fi
+  fi
+}
+
 for_tests=no
 case "${1:-}" in
   '') ;;
@@ -115,4 +148,5 @@ fi
 check_rust
 if [[ "$for_tests" == yes ]]; then
   check_test_tools
+  check_foreign_peers
 fi

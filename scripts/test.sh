@@ -71,6 +71,15 @@ nextest() {
   cargo nextest run "${arguments[@]}"
 }
 
+# The camera page by itself, in a real browser; what it does with a real node is among the tests.
+camera_page() {
+  if [[ ! -x tests/browser/node_modules/.bin/tsc ]] || ! node_is_new_enough; then
+    echo "It needs Node 20 or newer and what npm installs: see above." >&2
+    return 77
+  fi
+  npm test --silent --prefix tests/browser
+}
+
 # Software renderers keep their sockets and caches here.
 if [[ -z "${XDG_RUNTIME_DIR:-}" ]]; then
   XDG_RUNTIME_DIR="$(mktemp -d)"
@@ -95,6 +104,7 @@ fi
 step "build" cargo build --release --locked --workspace --bins --examples --tests
 step "examples in the documentation" cargo test --release --locked --workspace --doc --quiet
 step "fuzzing" scripts/fuzz.sh --check
+step "camera page" camera_page
 if [[ "$(uname -sm)" == "Linux x86_64" ]]; then
   step "virtual camera" tests/vivid/run.sh
 else

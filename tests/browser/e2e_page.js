@@ -37,6 +37,8 @@ e2e.sent = async () => {
         target_bps: entry.targetBitrate ?? 0,
         limited: entry.qualityLimitationReason ?? '',
         encoder: entry.encoderImplementation ?? '',
+        // What decides how soon a packet that was resent may be resent again.
+        rtt_ms: (stats.get(entry.remoteId)?.roundTripTime ?? 0) * 1000,
       });
     }
   }

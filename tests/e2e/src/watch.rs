@@ -1,5 +1,6 @@
 //! `lanlens watch --json`, and the figures in its events.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -56,6 +57,12 @@ impl WatchApp {
     pub fn args(mut self, args: &[&str]) -> Self {
         self.args.extend(args.iter().map(|&arg| arg.to_owned()));
         self
+    }
+
+    /// Notes a hash of every access unit in a file ([`crate::units`]).
+    #[must_use]
+    pub fn hashes(self, file: &Path) -> Self {
+        self.args(&["--hashes", &file.to_string_lossy()])
     }
 
     /// With this disk, at whose folder its home must be.
@@ -228,6 +235,23 @@ impl Watch {
             latency_p50_ms: p50s.get(p50s.len() / 2).copied(),
             lost,
         })
+    }
+
+    /// The longest freeze of a camera between two places in the output (`mark`s), ms, at most: those of
+    /// one second are told together. Nothing where there was none.
+    ///
+    /// # Errors
+    /// When fewer than two `stats` lie between them.
+    pub fn longest_freeze_ms(&self, camera: &str, from: usize, to: usize) -> Result<f64> {
+        let events = self.program.events();
+        let (before, events) = events[..to.min(events.len())].split_at(from.min(events.len()));
+        let is_stats = |event: &&Event| event.is_of("stats", camera);
+        // What had frozen before counts for nothing.
+        let first = before.iter().rfind(is_stats);
+        let stats = first.into_iter().chain(events.iter().filter(is_stats));
+        let frozen = stats.map(|e| number(e, "frozen_ms")).collect::<Result<Vec<_>>>()?;
+        ensure!(frozen.len() > 1, self.program.failure("too few stats to measure"));
+        Ok(frozen.windows(2).map(|pair| pair[1] - pair[0]).fold(0.0, f64::max))
     }
 
     /// Watches a camera for so many seconds from now on.

@@ -68,6 +68,15 @@ impl Lan {
         self.drop_packets(host, traffic, percent, &["egress"])
     }
 
+    /// Drops so many of a hundred packets of a kind in both directions, as a phone's Wi-Fi does at the end
+    /// of the garden.
+    ///
+    /// # Errors
+    /// When `nft` fails.
+    pub fn lose_both_ways(&self, host: &Host, traffic: Traffic, percent: u32) -> Result<()> {
+        self.drop_packets(host, traffic, percent, &["ingress", "egress"])
+    }
+
     /// Ends what [`Lan::cut`] or [`Lan::lose`] began.
     ///
     /// # Errors

@@ -26,6 +26,7 @@ pub mod picture;
 mod privilege;
 pub mod procfs;
 mod program;
+pub mod qr;
 
 pub use binaries::bin;
 pub use capture::Capture;

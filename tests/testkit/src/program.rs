@@ -1,6 +1,7 @@
 //! A program under test: started with its own environment and process group, watched, ended.
 
 use std::ffi::OsStr;
+use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -21,11 +22,12 @@ const EXIT_POLL: Duration = Duration::from_millis(2);
 pub struct Launch {
     title: String,
     command: Command,
+    listens: bool,
 }
 
 impl Launch {
     pub(crate) fn of(title: String, command: Command) -> Self {
-        Self { title, command }
+        Self { title, command, listens: false }
     }
 
     /// A program on this machine, outside any [`crate::Lan`].
@@ -33,7 +35,7 @@ impl Launch {
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL"]).arg(program.as_ref());
         let title = program.as_ref().file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Self { title, command }
+        Self::of(title, command)
     }
 
     /// Adds an argument.
@@ -71,12 +73,20 @@ impl Launch {
         self
     }
 
+    /// Lets it be told something later ([`Program::tell`]); without this its standard input is empty.
+    #[must_use]
+    pub fn listening(mut self) -> Self {
+        self.listens = true;
+        self
+    }
+
     /// Starts it. It dies with the thread that calls this, so call it from the test's own.
     ///
     /// # Errors
     /// When the process or the threads that read its output cannot be started.
     pub fn start(mut self) -> Result<Program> {
-        let command = self.command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let stdin = if self.listens { Stdio::piped() } else { Stdio::null() };
+        let command = self.command.stdin(stdin).stdout(Stdio::piped());
         let command = command.stderr(Stdio::piped()).process_group(0);
         let started = Instant::now();
         let mut child = command.spawn().with_context(|| format!("starting {command:?}"))?;
@@ -126,6 +136,16 @@ impl Program {
     /// When it was started.
     pub fn started(&self) -> Instant {
         self.started
+    }
+
+    /// Writes a line to its standard input.
+    ///
+    /// # Errors
+    /// When it was not started with [`Launch::listening`], or reads no more.
+    pub fn tell(&self, line: &str) -> Result<()> {
+        let mut input = self.child.stdin.as_ref().context("its standard input is empty")?;
+        let told = input.write_all(line.as_bytes()).and_then(|()| input.write_all(b"\n"));
+        told.map_err(|error| self.failure(&format!("cannot be told anything: {error}")))
     }
 
     /// Everything it printed so far.

@@ -86,3 +86,13 @@ fn a_programs_use_of_the_machine_is_read() -> Result<()> {
     assert_eq!((usage.threads, program.threads()?), (1, vec!["sh".to_owned()]));
     Ok(())
 }
+
+#[test]
+fn a_program_that_listens_can_be_told_something_and_another_cannot() -> Result<()> {
+    let echo = Launch::here("cat").listening().start()?;
+    echo.tell(r#"{"event":"heard"}"#)?;
+    echo.wait("its echo", SOON, |e| e.is("heard"))?;
+    let deaf = shell("sleep 9")?;
+    assert!(deaf.tell("anything").is_err());
+    Ok(())
+}
