@@ -9,8 +9,8 @@
 //!        full    5 s    8 KiB   403                     404, 405  401, 403, 429
 //! ```
 //!
-//! Every refusal is a [`problem`] with words for people; a browser that navigates gets it as a page.
-//! No token or credential is ever logged.
+//! Every refusal is a problem document (RFC 9457) with words for people; a browser that navigates gets
+//! it as a page. No token or credential is ever logged.
 
 mod addresses;
 mod api;
