@@ -12,13 +12,16 @@ const LET_IN_TARGET: Duration = Duration::from_secs(1);
 /// A card takes no press in its first moments; nobody reads it faster.
 const READING: Duration = Duration::from_millis(700);
 
-/// The middle of the Allow button: the largest run of its blue in a row.
+/// The header has a button of the same blue.
+const HEADER_HEIGHT: usize = 64;
+
+/// The middle of the Allow button: the largest run of its blue in a row below the header.
 fn allow_button(picture: &Picture) -> Option<(usize, usize)> {
     let is_blue = |x, y| {
         let [r, g, b] = picture.pixel(x, y).map(i32::from);
         (r - 44).abs() < 14 && (g - 102).abs() < 14 && (b - 221).abs() < 14
     };
-    let rows = (0..picture.height).step_by(2);
+    let rows = (HEADER_HEIGHT..picture.height).step_by(2);
     let best = rows
         .map(|y| {
             let xs: Vec<usize> = (0..picture.width).filter(|x| is_blue(*x, y)).collect();
