@@ -72,12 +72,13 @@ export function problemOf(status, body, retryAfter = null) {
  * @property {string} [type]
  * @property {Record<string, string>} [headers]
  * @property {number} [timeoutMs]
+ * @property {boolean} [streams] the answer's body has no end: only its head is waited for
  * @property {boolean} [keepalive] the request outlives the page
  * @property {AbortSignal} [signal]
  */
 
 /**
- * Sends one request and waits for the head of its answer.
+ * Sends one request and waits for its answer, to the last byte.
  * @param {string} path on our own origin
  * @param {Asked} [asked]
  * @returns {Promise<Response>} an answer with a 2xx status
@@ -104,8 +105,12 @@ export async function request(path, asked = {}) {
       redirect: "error",
       signal: abort.signal,
     });
-    if (response.ok) return response;
-    const body = await response.text().catch(() => "");
+    if (response.ok && asked.streams) return response;
+    const body = await response.text();
+    if (response.ok) {
+      const { status, headers: told } = response;
+      return new Response(body || null, { status, headers: told });
+    }
     throw problemOf(response.status, body, response.headers.get("Retry-After"));
   } catch (error) {
     if (error instanceof Problem) throw error;

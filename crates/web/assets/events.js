@@ -117,6 +117,7 @@ export class Events {
   async #follow(onOpen) {
     const current = this.#try;
     const response = await request("/api/events", {
+      streams: true,
       bearer: this.#bearer,
       headers: { Accept: "text/event-stream" },
       timeoutMs: OPEN_MS,

@@ -94,7 +94,7 @@ class Page {
 
   #update() {
     const phase = this.#phase();
-    this.#dim.allow(phase === "live" || phase === "paused");
+    this.#dim.allow(phase === "live" || phase === "paused" || phase === "reconnecting");
     preview(this.#dark ? null : this.#camera.track);
     render({
       phase,
@@ -186,8 +186,13 @@ class Page {
         this.#name = name;
         store.name.set(name);
       },
+      onJoined: () => this.#report(),
       onEnd: (code, detail) => {
+        // For good: nothing is left for which the screen or the camera should stay on.
+        this.#started = false;
+        this.#wake.release();
         this.#halt();
+        this.#camera.close();
         this.#fail(code, detail);
       },
     });
@@ -316,6 +321,8 @@ class Page {
     });
     document.addEventListener("visibilitychange", () => this.#visibilityChanged());
     window.addEventListener("online", () => this.#run?.poke());
+    // A code that is scanned again opens in the same tab, and nothing is loaded.
+    window.addEventListener("hashchange", () => { if (tokenIn(location.hash) && !this.#run) void this.#begin(); });
     window.addEventListener("pagehide", () => this.#run?.stop());
     // A page that comes out of the browser's cache has lost its connections.
     window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });

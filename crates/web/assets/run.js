@@ -17,6 +17,7 @@ import { claimTab } from "./tab.js";
  * @typedef {object} Listener
  * @property {() => void} onChange something below is different
  * @property {(name: string) => void} onName the node calls the camera so
+ * @property {() => void} onJoined the node knows this phone, and nothing of it yet
  * @property {(code: string, detail: string) => void} onEnd it is over, and why
  */
 
@@ -99,6 +100,7 @@ export class Run {
     this.joining = false;
     this.progress = null;
     this.#publish(store.credential.get());
+    this.#listener.onJoined();
     this.#listener.onChange();
   }
 
@@ -139,7 +141,10 @@ export class Run {
     this.#events = new Events(credential, {
       onState: (told) => this.#hear(told),
       // It may be another run of the node, which knows no session of ours.
-      onUp: () => this.#publisher?.poke(),
+      onUp: () => {
+        this.#publisher?.poke();
+        this.#listener.onJoined();
+      },
       onDown: (retryAt) => {
         // The first try is at once, and mostly enough.
         if (retryAt > Date.now()) this.eventsRetryAt = retryAt;

@@ -48,7 +48,7 @@ export class Whip {
       signal,
     });
     const answer = await response.text();
-    const address = new URL(response.headers.get("Location") ?? "", response.url);
+    const address = new URL(response.headers.get("Location") ?? "", location.href);
     if (address.origin !== location.origin) throw new TypeError("the session is elsewhere");
     return new Whip(bearer, address.pathname, response.headers.get("ETag") ?? "", answer);
   }

@@ -112,19 +112,25 @@ pub(crate) async fn patch(
             .trickle(&guest, &key, fragment)
             .await
             .map(|()| Ok(StatusCode::NO_CONTENT.into_response())),
-        Wish::Restart => restart(&app, &guest, &key, fragment).await,
+        // In a task of its own: a client that gave up asks again, and must find the tag of what it got.
+        Wish::Restart => {
+            let restarting = restart(Arc::clone(&app), guest, key.clone(), fragment);
+            tokio::spawn(restarting)
+                .await
+                .map_err(|error| Problem::internal(format!("a session has failed ({error})")))?
+        }
     };
     done.map_err(|refusal| forget_ended(&app, &key, refusal))?
 }
 
 async fn restart(
-    app: &App,
-    guest: &Credential,
-    key: &SessionKey,
+    app: Arc<App>,
+    guest: Credential,
+    key: SessionKey,
     fragment: String,
 ) -> Result<Result<Response, Problem>, Refusal> {
-    let restarted = app.stage.restart(guest, key, fragment).await?;
-    lock(&app.sessions).restart(key, restarted.ice.clone());
+    let restarted = app.stage.restart(&guest, &key, fragment).await?;
+    lock(&app.sessions).restart(&key, restarted.ice.clone());
     Ok(tag(&restarted.ice).map(|tag| {
         let headers = [(ETAG, tag), (CONTENT_TYPE, HeaderValue::from_static(FRAGMENT))];
         (StatusCode::OK, headers, restarted.fragment).into_response()
@@ -139,9 +145,8 @@ pub(crate) async fn delete(
 ) -> Result<StatusCode, Problem> {
     let key = SessionKey(session);
     current(&app, &guest, &key)?;
-    let ended = app.stage.end(&guest, &key).await;
+    app.stage.end(&guest, &key).await.map_err(|refusal| forget_ended(&app, &key, refusal))?;
     lock(&app.sessions).end(&key);
-    ended?;
     Ok(StatusCode::OK)
 }
 

@@ -180,7 +180,8 @@ impl Lists {
     /// Notes that a credential was shown; whether that is worth writing down.
     pub(super) fn touch(&mut self, id: &str, now_s: u64) -> bool {
         match self.guest(id) {
-            Some(guest) if now_s.abs_diff(guest.used_s) >= USED_STEP_S => {
+            // Never back: a clock that is set later must not find it idle.
+            Some(guest) if now_s.saturating_sub(guest.used_s) >= USED_STEP_S => {
                 guest.used_s = now_s;
                 true
             }

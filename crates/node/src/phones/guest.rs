@@ -76,6 +76,7 @@ struct Session {
     events: mpsc::Receiver<SessionEvent>,
     /// Its pictures count: no later session has replaced it.
     counts: Arc<AtomicBool>,
+    connected: bool,
 }
 
 /// The camera as others see it.
@@ -93,6 +94,8 @@ pub(crate) struct Guest {
     serving: Serving,
     relay: Relay,
     session: Option<Session>,
+    /// What stands until the session has connected, and is what is left if it never does.
+    before: Option<Session>,
     child: Option<Child>,
     report: PageReport,
     wishes: mpsc::Receiver<Wish>,
@@ -121,6 +124,7 @@ impl Guest {
             serving,
             relay: Relay::new(),
             session: None,
+            before: None,
             child: None,
             report: PageReport::default(),
             wishes: received,
@@ -139,7 +143,7 @@ impl Guest {
         let _ = end.run_until_cancelled(self.serve()).await;
         // Who asks from now on begins anew.
         self.wishes.close();
-        self.end_session().await;
+        self.end_sessions().await;
         self.end_child().await;
     }
 
@@ -151,6 +155,9 @@ impl Guest {
             tokio::select! {
                 Some(wish) = self.wishes.recv() => self.on_wish(wish).await,
                 event = next_event(&mut self.session) => self.on_session(event).await,
+                event = next_event(&mut self.before) => if ends(event.as_ref()) {
+                    end(&mut self.before).await;
+                },
                 Ok(()) = demand.changed() => {}
                 () = keyframes.next() => {
                     if let Some(session) = &self.session {
@@ -187,9 +194,11 @@ impl Guest {
             }
             Wish::End { session, reply } => {
                 let ended = self.session_named(&session).map(drop);
-                if ended.is_ok() {
-                    self.end_session().await;
+                if self.session.as_ref().is_some_and(|current| current.key == session) {
+                    self.end_sessions().await;
                     self.ends_at = Some(Instant::now() + GOODBYE_GRACE);
+                } else if ended.is_ok() {
+                    end(&mut self.before).await;
                 }
                 let _ = reply.send(ended);
             }
@@ -206,12 +215,11 @@ impl Guest {
         let key = session_key().map_err(|error| Refusal::Busy(error.to_string()))?;
         let counts = Arc::new(AtomicBool::new(true));
         let (relay, current) = (self.relay.clone(), Arc::clone(&counts));
-        let before = self.session.as_ref().map(|session| Arc::clone(&session.counts));
+        let standing = [&self.session, &self.before].into_iter().flatten();
+        let others: Vec<_> = standing.map(|session| Arc::clone(&session.counts)).collect();
         let on_unit = move |unit| {
-            // From its first picture on, and not sooner: the session before may go on until then.
-            if let Some(before) = &before {
-                before.store(false, Ordering::Relaxed);
-            }
+            // From its first picture on, and not sooner: the session before goes on until then.
+            others.iter().for_each(|before| before.store(false, Ordering::Relaxed));
             if current.load(Ordering::Relaxed) {
                 relay.push(unit);
             }
@@ -226,27 +234,38 @@ impl Guest {
             let text = "this computer could not start your camera; its terminal says why";
             return Err(Refusal::Busy(text.to_owned()));
         }
-        self.end_session().await;
-        self.session = Some(Session { key: key.clone(), ingest, events: received, counts });
+        // One that is not connected itself is not worth waiting with.
+        if self.session.as_ref().is_some_and(|session| session.connected) {
+            end(&mut self.before).await;
+            self.before = self.session.take();
+        }
+        end(&mut self.session).await;
+        let events = received;
+        self.session = Some(Session { key: key.clone(), ingest, events, counts, connected: false });
         self.ends_at = None;
         self.relay.set_trouble(self.trouble());
         Ok(Answered { session: key, ice: answer.ice, sdp: answer.sdp })
     }
 
     fn session_named(&self, key: &SessionKey) -> Result<&Session, Refusal> {
-        self.session.as_ref().filter(|session| session.key == *key).ok_or(Refusal::NotFound)
+        let mut standing = [&self.session, &self.before].into_iter().flatten();
+        standing.find(|session| session.key == *key).ok_or(Refusal::NotFound)
     }
 
     async fn on_session(&mut self, event: Option<SessionEvent>) {
-        match event {
-            Some(SessionEvent::Failed(reason)) => {
-                tracing::info!(reason, "a phone's session failed");
-            }
-            Some(SessionEvent::Closed) | None => {}
-            // The answer holds its candidates; pictures tell of everything else.
-            Some(_) => return,
+        if let (Some(SessionEvent::Connected { .. }), Some(session)) = (&event, &mut self.session) {
+            session.connected = true;
+            return end(&mut self.before).await;
         }
-        self.end_session().await;
+        if !ends(event.as_ref()) {
+            return;
+        }
+        end(&mut self.session).await;
+        if let Some(before) = self.before.take() {
+            // Whoever asked for the new one never came.
+            self.session = Some(before);
+            return;
+        }
         self.relay.set_trouble(self.trouble());
         self.ends_at = Some(Instant::now() + SILENCE_KEPT);
     }
@@ -280,7 +299,7 @@ impl Guest {
             // It only lost its connection for a moment.
             return false;
         }
-        self.end_session().await;
+        self.end_sessions().await;
         if self.child.is_none() && !follows {
             return true;
         }
@@ -289,11 +308,9 @@ impl Guest {
         false
     }
 
-    async fn end_session(&mut self) {
-        if let Some(session) = self.session.take() {
-            session.counts.store(false, Ordering::Relaxed);
-            session.ingest.close().await;
-        }
+    async fn end_sessions(&mut self) {
+        end(&mut self.session).await;
+        end(&mut self.before).await;
     }
 
     async fn open_child(&mut self) -> Result<(), StartError> {
@@ -404,10 +421,15 @@ fn bad_fragment(error: FragmentError) -> Refusal {
 }
 
 /// A node starts a guest's camera, which is a node: somewhere the types must end.
+/// Starting takes locks and writes files, for which nobody else's pictures may wait.
 fn start_boxed(
     config: NodeConfig,
 ) -> Pin<Box<dyn Future<Output = Result<NodeHandle, StartError>> + Send>> {
-    Box::pin(crate::start(config))
+    Box::pin(async move {
+        let runtime = tokio::runtime::Handle::current();
+        let starting = tokio::task::spawn_blocking(move || runtime.block_on(crate::start(config)));
+        starting.await.map_err(std::io::Error::other)?
+    })
 }
 
 /// What a person at the serving node must know of a phone's camera.
@@ -435,6 +457,26 @@ impl News {
             };
             let _ = self.to.send(event);
         }
+    }
+}
+
+/// Whether nothing more comes of a session.
+fn ends(event: Option<&SessionEvent>) -> bool {
+    match event {
+        Some(SessionEvent::Failed(reason)) => {
+            tracing::info!(reason, "a phone's session failed");
+            true
+        }
+        Some(SessionEvent::Closed) | None => true,
+        // The answer holds its candidates; pictures tell of everything else.
+        Some(_) => false,
+    }
+}
+
+async fn end(session: &mut Option<Session>) {
+    if let Some(session) = session.take() {
+        session.counts.store(false, Ordering::Relaxed);
+        session.ingest.close().await;
     }
 }
 

@@ -80,9 +80,14 @@ impl Host {
             if self.lock().is_empty() {
                 continue;
             }
-            let store = store.clone();
+            let (store, here) = (store.clone(), self.lock().keys().cloned().collect::<Vec<_>>());
+            let look = move || {
+                // Who is here is not idle, whatever the clock was set to meanwhile.
+                here.iter().try_for_each(|id| store.touch(id))?;
+                store.list()
+            };
             // A file that cannot be read now says nothing against anybody.
-            if let Ok(Ok(kept)) = tokio::task::spawn_blocking(move || store.list()).await {
+            if let Ok(Ok(kept)) = tokio::task::spawn_blocking(look).await {
                 self.expel_all_but(&kept);
             }
         }

@@ -55,7 +55,13 @@ pub struct Answer {
 pub struct Ingest {
     receiver: Receiver,
     /// Held while the ICE session changes.
-    offered: tokio::sync::Mutex<Offered>,
+    known: tokio::sync::Mutex<Known>,
+}
+
+/// The publisher's offer as it stands now, and what the last restart answered.
+struct Known {
+    offered: Offered,
+    restarted: Option<Answer>,
 }
 
 impl Ingest {
@@ -103,7 +109,8 @@ impl Ingest {
 
         let intake = Dated { on_unit, clock, pictures: Pictures::default(), events };
         let receiver = Receiver::start(session, None, intake);
-        let this = Self { receiver, offered: tokio::sync::Mutex::new(offered) };
+        let known = Known { offered, restarted: None };
+        let this = Self { receiver, known: tokio::sync::Mutex::new(known) };
         Ok((this, answer))
     }
 
@@ -115,7 +122,7 @@ impl Ingest {
     /// See [`FragmentError`].
     pub async fn trickle(&self, fragment: &str) -> Result<(), FragmentError> {
         let parts = offered::parts(fragment)?;
-        let candidates = self.offered.lock().await.candidates_of(parts)?;
+        let candidates = self.known.lock().await.offered.candidates_of(parts)?;
         for candidate in candidates {
             let candidate = IceCandidate { candidate, mid: None, mline: Some(0) };
             if !self.receiver.post(ReceiverCommand::Candidate(candidate)) {
@@ -132,8 +139,12 @@ impl Ingest {
     /// See [`FragmentError`].
     pub async fn restart(&self, fragment: &str) -> Result<Answer, FragmentError> {
         let parts = offered::parts(fragment)?;
-        let mut offered = self.offered.lock().await;
-        let restarted = offered.restarted(&parts)?;
+        let mut known = self.known.lock().await;
+        let restarted = match (known.offered.restarted(&parts), &known.restarted) {
+            // It asks again because our answer was lost on its way.
+            (Err(FragmentError::NoRestart), Some(answer)) => return Ok(answer.clone()),
+            (restarted, _) => restarted?,
+        };
         let (reply, answer) = oneshot::channel();
         let offer = ReceiverCommand::Offer(restarted.for_stack(), reply);
         if !self.receiver.post(offer) {
@@ -141,9 +152,10 @@ impl Ingest {
         }
         let answered = answer.await.map_err(|_| FragmentError::Ended)?;
         let from_stack = answered.map_err(FragmentError::Rtc)?;
-        *offered = restarted;
         let ice = offered::ufrag(&from_stack).to_owned();
-        Ok(Answer { sdp: offered.answer_fragment(&from_stack), ice })
+        let answer = Answer { sdp: restarted.answer_fragment(&from_stack), ice };
+        *known = Known { offered: restarted, restarted: Some(answer.clone()) };
+        Ok(answer)
     }
 
     /// Somebody needs a keyframe: asks the publisher, again every 300 ms until one comes.
