@@ -3,17 +3,14 @@
 //! A small piece in the WebRTC stack's interceptor chain: [`Feedback`] lets keyframe requests through
 //! to the session (the stack swallows inbound RTCP otherwise) and counts NACKs.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
 
-use rtc::interceptor::{Attribute, Interceptor, Packet, StreamInfo, TaggedPacket};
+use rtc::interceptor::{Attribute, Packet, TaggedPacket};
 use rtc::rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
-use rtc::sansio::Protocol;
-use rtc::shared::error::Error;
 
+use crate::inbound::OnRead;
 use crate::stats::{FeedbackCounters, add};
 
 type Rtcp = Box<dyn rtc::rtcp::Packet>;
@@ -24,13 +21,11 @@ pub(crate) const SLOT: usize = 20_000;
 /// Marks keyframe requests for delivery and counts feedback.
 pub(crate) struct Feedback {
     counters: Arc<FeedbackCounters>,
-    reads: VecDeque<TaggedPacket>,
-    writes: VecDeque<TaggedPacket>,
 }
 
 impl Feedback {
     pub(crate) fn new(counters: Arc<FeedbackCounters>) -> Self {
-        Self { counters, reads: VecDeque::new(), writes: VecDeque::new() }
+        Self { counters }
     }
 }
 
@@ -45,45 +40,18 @@ fn packets_nacked(packet: &Rtcp) -> u64 {
     nack.nacks.iter().map(|pair| 1 + u64::from(pair.lost_packets.count_ones())).sum()
 }
 
-impl Protocol<TaggedPacket, TaggedPacket, ()> for Feedback {
-    type Rout = TaggedPacket;
-    type Wout = TaggedPacket;
-    type Eout = ();
-    type Error = Error;
-    type Time = Instant;
-
-    fn handle_read(&mut self, mut message: TaggedPacket) -> Result<(), Error> {
+impl OnRead for Feedback {
+    fn on_read(&mut self, message: &mut TaggedPacket) -> bool {
         if let Packet::Rtcp(packets) = &mut message.message.packet {
             add(&self.counters.nacks, packets.iter().map(packets_nacked).sum());
             // The interceptors nearer to the wire have acted on the rest.
             packets.retain(is_keyframe_request);
             if packets.is_empty() {
-                return Ok(());
+                return false;
             }
             add(&self.counters.plis, packets.len() as u64);
             message.message.add(Attribute::DeliverToApplication);
         }
-        self.reads.push_back(message);
-        Ok(())
+        true
     }
-
-    fn poll_read(&mut self) -> Option<TaggedPacket> {
-        self.reads.pop_front()
-    }
-
-    fn handle_write(&mut self, message: TaggedPacket) -> Result<(), Error> {
-        self.writes.push_back(message);
-        Ok(())
-    }
-
-    fn poll_write(&mut self) -> Option<TaggedPacket> {
-        self.writes.pop_front()
-    }
-}
-
-impl Interceptor for Feedback {
-    fn bind_local_stream(&mut self, _info: &StreamInfo) {}
-    fn unbind_local_stream(&mut self, _info: &StreamInfo) {}
-    fn bind_remote_stream(&mut self, _info: &StreamInfo) {}
-    fn unbind_remote_stream(&mut self, _info: &StreamInfo) {}
 }

@@ -51,6 +51,7 @@ mod feedback;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
+mod inbound;
 mod ingest;
 mod nack;
 mod offer;

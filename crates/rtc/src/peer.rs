@@ -30,6 +30,7 @@ use crate::config::RtcConfig;
 use crate::error::RtcError;
 use crate::estimate::Estimate;
 use crate::feedback::{self, Feedback};
+use crate::inbound::Inbound;
 use crate::ingest::{REPAIR_SLOT, REPORTS_SLOT, Repair, RepairTypes, SenderReports, SharedClock};
 use crate::nack::{self, NackOnGap};
 use crate::reports::{self, ReportNumbers};
@@ -73,6 +74,8 @@ pub(crate) enum PeerEvent {
 pub(crate) struct ForIngest {
     /// Gets its sender reports.
     pub(crate) clock: SharedClock,
+    /// Of the video.
+    pub(crate) payload_type: u8,
     /// What it sends again comes in a stream of its own.
     pub(crate) repair: Option<RepairTypes>,
     /// It will only be the DTLS client.
@@ -85,10 +88,10 @@ impl ForIngest {
         registry: Registry,
         settings: SettingEngineBuilder,
     ) -> (Registry, SettingEngineBuilder) {
-        let reports = SenderReports::new(self.clock);
+        let reports = Inbound::new(SenderReports::new(self.clock, self.payload_type));
         let mut registry = registry.with(Slot::from(REPORTS_SLOT), reports);
         if let Some(types) = self.repair {
-            registry = registry.with(Slot::from(REPAIR_SLOT), Repair::new(types));
+            registry = registry.with(Slot::from(REPAIR_SLOT), Inbound::new(Repair::new(types)));
         }
         if !self.is_passive {
             return (registry, settings);
@@ -245,12 +248,12 @@ pub(crate) fn interceptors(
     let registry = configure_twcc_sender_only(Registry::new(), media)?;
     let registry = configure_twcc_receiver_only(registry, media)?;
     Ok(configure_rtcp_reports(registry)
-        .with(Slot::from(reports::SLOT), ReportNumbers::new(counters.clone()))
+        .with(Slot::from(reports::SLOT), Inbound::new(ReportNumbers::new(counters.clone())))
         .with(Slot::CongestionControl, CongestionControlBuilder::new(estimate).build())
-        .with(Slot::from(resend::SLOT), ResendLimit::new(counters.clone()))
+        .with(Slot::from(resend::SLOT), Inbound::new(ResendLimit::new(counters.clone())))
         .with(Slot::NackResponder, SentLately::new(PACKET_HISTORY))
         .with(Slot::from(nack::SLOT), NackOnGap::new(PACKET_HISTORY))
-        .with(Slot::from(feedback::SLOT), Feedback::new(counters)))
+        .with(Slot::from(feedback::SLOT), Inbound::new(Feedback::new(counters))))
 }
 
 /// Passes the connection's events on. It runs on the connection's own driver, so it never waits.

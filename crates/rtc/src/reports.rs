@@ -4,16 +4,14 @@
 //! it looks lost as well. Reports are numbered (draft-holmer-rmcat-transport-wide-cc-extensions-01
 //! section 3.1), so this small piece sits before the estimate and tells it.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use rtc::interceptor::{Interceptor, Packet, StreamInfo, TaggedPacket};
+use rtc::interceptor::{Packet, TaggedPacket};
 use rtc::rtcp::transport_feedbacks::transport_layer_cc::TransportLayerCc;
-use rtc::sansio::Protocol;
-use rtc::shared::error::Error;
 
+use crate::inbound::OnRead;
 use crate::stats::FeedbackCounters;
 
 /// Reports of arrivals come every 100 ms. A viewer that has told of none for this long gets nothing.
@@ -51,13 +49,11 @@ pub(crate) const SLOT: usize = 500;
 pub(crate) struct ReportNumbers {
     counters: Arc<FeedbackCounters>,
     next: Option<u8>,
-    reads: VecDeque<TaggedPacket>,
-    writes: VecDeque<TaggedPacket>,
 }
 
 impl ReportNumbers {
     pub(crate) fn new(counters: Arc<FeedbackCounters>) -> Self {
-        Self { counters, next: None, reads: VecDeque::new(), writes: VecDeque::new() }
+        Self { counters, next: None }
     }
 
     fn on_number(&mut self, number: u8) {
@@ -68,41 +64,14 @@ impl ReportNumbers {
     }
 }
 
-impl Protocol<TaggedPacket, TaggedPacket, ()> for ReportNumbers {
-    type Rout = TaggedPacket;
-    type Wout = TaggedPacket;
-    type Eout = ();
-    type Error = Error;
-    type Time = Instant;
-
-    fn handle_read(&mut self, message: TaggedPacket) -> Result<(), Error> {
+impl OnRead for ReportNumbers {
+    fn on_read(&mut self, message: &mut TaggedPacket) -> bool {
         if let Packet::Rtcp(packets) = &message.message.packet {
             let reports = packets.iter().filter_map(|p| p.as_any().downcast_ref());
             reports.for_each(|report: &TransportLayerCc| self.on_number(report.fb_pkt_count));
         }
-        self.reads.push_back(message);
-        Ok(())
+        true
     }
-
-    fn poll_read(&mut self) -> Option<TaggedPacket> {
-        self.reads.pop_front()
-    }
-
-    fn handle_write(&mut self, message: TaggedPacket) -> Result<(), Error> {
-        self.writes.push_back(message);
-        Ok(())
-    }
-
-    fn poll_write(&mut self) -> Option<TaggedPacket> {
-        self.writes.pop_front()
-    }
-}
-
-impl Interceptor for ReportNumbers {
-    fn bind_local_stream(&mut self, _info: &StreamInfo) {}
-    fn unbind_local_stream(&mut self, _info: &StreamInfo) {}
-    fn bind_remote_stream(&mut self, _info: &StreamInfo) {}
-    fn unbind_remote_stream(&mut self, _info: &StreamInfo) {}
 }
 
 #[cfg(test)]

@@ -4,18 +4,16 @@
 //! is too narrow each of these requests would make it narrower still, until hardly anything but copies
 //! arrives. So what is sent again stays within a share of what the path carries.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use rtc::interceptor::{Interceptor, Packet, StreamInfo, TaggedPacket};
+use rtc::interceptor::{Packet, TaggedPacket};
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::{
     TransportLayerNack, nack_pairs_from_sequence_numbers,
 };
-use rtc::sansio::Protocol;
-use rtc::shared::error::Error;
 
+use crate::inbound::OnRead;
 use crate::stats::{FeedbackCounters, add};
 
 /// Its place between the wire and the stack's own answer to such requests.
@@ -56,14 +54,11 @@ impl Allowance {
 pub(crate) struct ResendLimit {
     allowance: Allowance,
     counters: Arc<FeedbackCounters>,
-    reads: VecDeque<TaggedPacket>,
-    writes: VecDeque<TaggedPacket>,
 }
 
 impl ResendLimit {
     pub(crate) fn new(counters: Arc<FeedbackCounters>) -> Self {
-        let (reads, writes) = (VecDeque::new(), VecDeque::new());
-        Self { allowance: Allowance::default(), counters, reads, writes }
+        Self { allowance: Allowance::default(), counters }
     }
 
     /// The request as far as it is granted.
@@ -83,14 +78,8 @@ impl ResendLimit {
     }
 }
 
-impl Protocol<TaggedPacket, TaggedPacket, ()> for ResendLimit {
-    type Rout = TaggedPacket;
-    type Wout = TaggedPacket;
-    type Eout = ();
-    type Error = Error;
-    type Time = Instant;
-
-    fn handle_read(&mut self, mut message: TaggedPacket) -> Result<(), Error> {
+impl OnRead for ResendLimit {
+    fn on_read(&mut self, message: &mut TaggedPacket) -> bool {
         let now = message.now;
         if let Packet::Rtcp(packets) = &mut message.message.packet {
             for packet in packets.iter_mut() {
@@ -100,29 +89,8 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for ResendLimit {
                 }
             }
         }
-        self.reads.push_back(message);
-        Ok(())
+        true
     }
-
-    fn poll_read(&mut self) -> Option<TaggedPacket> {
-        self.reads.pop_front()
-    }
-
-    fn handle_write(&mut self, message: TaggedPacket) -> Result<(), Error> {
-        self.writes.push_back(message);
-        Ok(())
-    }
-
-    fn poll_write(&mut self) -> Option<TaggedPacket> {
-        self.writes.pop_front()
-    }
-}
-
-impl Interceptor for ResendLimit {
-    fn bind_local_stream(&mut self, _info: &StreamInfo) {}
-    fn unbind_local_stream(&mut self, _info: &StreamInfo) {}
-    fn bind_remote_stream(&mut self, _info: &StreamInfo) {}
-    fn unbind_remote_stream(&mut self, _info: &StreamInfo) {}
 }
 
 #[cfg(test)]

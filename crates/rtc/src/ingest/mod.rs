@@ -94,6 +94,7 @@ impl Ingest {
         let counters = Arc::new(FeedbackCounters::default());
         let role = ForIngest {
             clock: clock.clone(),
+            payload_type: offered.payload_type(),
             repair: offered.repair(),
             is_passive: offered.is_active(),
         };

@@ -79,6 +79,11 @@ impl Offered {
         self.is_active
     }
 
+    /// The payload type of the video.
+    pub(crate) fn payload_type(&self) -> u8 {
+        self.format.payload_type
+    }
+
     /// The payload types of what is sent and of what is sent again, where that is a stream of its own.
     pub(crate) fn repair(&self) -> Option<RepairTypes> {
         let repair = self.format.repair?;
@@ -397,6 +402,18 @@ mod tests {
             a=ice-ufrag:aaaa\r\na=ice-pwd:aaaaaaaaaaaaaaaaaaaaaa\r\n\
             a=candidate:1 1 udp 1 192.168.1.7 17480 typ host\r\n";
         assert_eq!(offered().for_stack(), expected);
+    }
+
+    #[test]
+    fn two_pictures_are_refused_and_one_beside_what_is_not_sent_is_taken() {
+        let second = "m=video 9 UDP/TLS/RTP/SAVPF 108\r\na=mid:2\r\na=rtcp-mux\r\n\
+            a=rtpmap:108 H264/90000\r\na=fmtp:108 packetization-mode=1;profile-level-id=42e01f\r\n";
+        let with = |direction: &str| Offered::read(&format!("{OFFER}{second}a={direction}\r\n"));
+        let refused = with("sendonly").unwrap_err().to_string();
+        assert!(refused.contains("it sends 2 pictures"), "{refused}");
+        for idle in ["recvonly", "inactive"] {
+            assert_eq!(with(idle).unwrap().mid, "1", "{idle}");
+        }
     }
 
     #[test]

@@ -6,13 +6,10 @@
 //! never be had again. So it is negotiated, and this small piece in the WebRTC stack's interceptor
 //! chain turns what is missing into packets of the video and drops the rest.
 
-use std::collections::VecDeque;
-use std::time::Instant;
-
-use rtc::interceptor::{Interceptor, Packet, StreamInfo, TaggedPacket};
+use rtc::interceptor::{Packet, TaggedPacket};
 use rtc::rtp::packet::Packet as RtpPacket;
-use rtc::sansio::Protocol;
-use rtc::shared::error::Error;
+
+use crate::inbound::OnRead;
 
 /// Its place: behind the piece that notes every packet's arrival for the sender's estimate, padding
 /// too, and before the one that asks for what is missing.
@@ -32,13 +29,11 @@ pub(crate) struct RepairTypes {
 pub(crate) struct Repair {
     types: RepairTypes,
     seen: Seen,
-    reads: VecDeque<TaggedPacket>,
-    writes: VecDeque<TaggedPacket>,
 }
 
 impl Repair {
     pub(crate) fn new(types: RepairTypes) -> Self {
-        Self { types, seen: Seen::default(), reads: VecDeque::new(), writes: VecDeque::new() }
+        Self { types, seen: Seen::default() }
     }
 
     /// Whether the packet goes on, as one of the video.
@@ -102,42 +97,13 @@ impl Seen {
     }
 }
 
-impl Protocol<TaggedPacket, TaggedPacket, ()> for Repair {
-    type Rout = TaggedPacket;
-    type Wout = TaggedPacket;
-    type Eout = ();
-    type Error = Error;
-    type Time = Instant;
-
-    fn handle_read(&mut self, mut message: TaggedPacket) -> Result<(), Error> {
-        if let Packet::Rtp(packet) = &mut message.message.packet
-            && !self.admit(packet)
-        {
-            return Ok(());
+impl OnRead for Repair {
+    fn on_read(&mut self, message: &mut TaggedPacket) -> bool {
+        match &mut message.message.packet {
+            Packet::Rtp(packet) => self.admit(packet),
+            _ => true,
         }
-        self.reads.push_back(message);
-        Ok(())
     }
-
-    fn poll_read(&mut self) -> Option<TaggedPacket> {
-        self.reads.pop_front()
-    }
-
-    fn handle_write(&mut self, message: TaggedPacket) -> Result<(), Error> {
-        self.writes.push_back(message);
-        Ok(())
-    }
-
-    fn poll_write(&mut self) -> Option<TaggedPacket> {
-        self.writes.pop_front()
-    }
-}
-
-impl Interceptor for Repair {
-    fn bind_local_stream(&mut self, _info: &StreamInfo) {}
-    fn unbind_local_stream(&mut self, _info: &StreamInfo) {}
-    fn bind_remote_stream(&mut self, _info: &StreamInfo) {}
-    fn unbind_remote_stream(&mut self, _info: &StreamInfo) {}
 }
 
 #[cfg(test)]
