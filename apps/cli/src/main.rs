@@ -31,7 +31,7 @@ Examples:
   lanlens phone                         a code to scan: a phone becomes a camera
   lanlens trust list                    who waits for leave, and who may watch
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing found.";
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing found, 130 interrupted.";
 
 /// Cameras of the local network, in a terminal. No server, no account.
 #[derive(Debug, Parser)]
