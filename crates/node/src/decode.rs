@@ -1,4 +1,5 @@
-//! The decoder pool: about one thread a core, each camera's units in order on one of them.
+//! The decoder pool: about one thread a core, each camera's units in order on one of them. A thread
+//! starts with its first stream, so a node that watches nothing has none.
 //!
 //! ```text
 //! subscriber ─▶ lane (bounded) ─▶ thread "decode-N" ─▶ screen ─▶ repaint, news of a picture
@@ -38,7 +39,7 @@ pub(crate) struct Surroundings {
     pub(crate) repaint: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
-/// Called by a stream, from decoder threads or whoever submits; none may block.
+/// Called by a stream, from decoder threads or whoever opens it or submits; none may block.
 pub(crate) struct StreamCallbacks {
     /// A new picture, with its size in pixels.
     pub(crate) on_picture: Box<dyn Fn(u32, u32) + Send + Sync>,
@@ -90,40 +91,29 @@ struct Worker {
 #[derive(Default)]
 struct Queue {
     lanes: Lanes<Arc<Inner>>,
+    /// Its thread runs.
+    running: bool,
     closed: bool,
 }
 
 impl DecoderPool {
-    /// Starts one thread a core, at most eight.
-    pub(crate) fn start(surroundings: Surroundings) -> std::io::Result<Self> {
+    /// A pool of one thread a core, at most eight.
+    pub(crate) fn new(surroundings: Surroundings) -> Self {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         let budgets = Budgets {
             macroblocks: SharedBudget::new(DECODER_MACROBLOCKS_SHARED),
             waiting_bytes: SharedBudget::new(DECODE_QUEUE_BYTES_SHARED),
         };
-        Self::start_with(surroundings, cores.clamp(1, 8), budgets)
+        Self::of(surroundings, cores.clamp(1, 8), budgets)
     }
 
-    fn start_with(
-        surroundings: Surroundings,
-        threads: usize,
-        budgets: Budgets,
-    ) -> std::io::Result<Self> {
+    fn of(surroundings: Surroundings, threads: usize, budgets: Budgets) -> Self {
         let surroundings = Arc::new(surroundings);
-        // Whatever fails below, the threads that run by then end with it.
-        let mut pool = Self { workers: Vec::new(), budgets };
-        for number in 0..threads {
-            let worker = Arc::new(Worker {
-                queue: Mutex::default(),
-                filled: Condvar::new(),
-                surroundings: Arc::clone(&surroundings),
-            });
-            pool.workers.push(Arc::clone(&worker));
-            std::thread::Builder::new()
-                .name(format!("decode-{number}"))
-                .spawn(move || worker.run())?;
-        }
-        Ok(pool)
+        let worker = || {
+            let surroundings = Arc::clone(&surroundings);
+            Arc::new(Worker { queue: Mutex::default(), filled: Condvar::new(), surroundings })
+        };
+        Self { workers: std::iter::repeat_with(worker).take(threads).collect(), budgets }
     }
 
     /// A new stream, whose units are decoded on the thread that has fewest.
@@ -144,12 +134,30 @@ impl DecoderPool {
             size: Mutex::new((0, 0)),
         });
         let bytes = self.budgets.waiting_bytes.allowance(DECODE_QUEUE_BYTES_OWN);
-        let streams = |number: &usize| self.workers[*number].lock().lanes.count();
-        // Not in turn: streams end in any order, and one thread would be left with all that last.
-        let number = (0..self.workers.len()).min_by_key(streams).unwrap_or_default();
+        let (number, failed) = self.place();
         let worker = Arc::clone(&self.workers[number]);
         let lane = worker.lock().lanes.open(Arc::clone(&inner), bytes);
-        Arc::new(Stream { worker, lane, inner })
+        let stream = Stream { worker, lane, inner };
+        if let Some(error) = failed {
+            stream.close();
+            (stream.inner.callbacks.on_refused)(format!("cannot start a thread: {error}"));
+        }
+        Arc::new(stream)
+    }
+
+    /// The thread that has fewest streams, or why there is none. Not in turn: streams end in any order,
+    /// and one thread would be left with all that last.
+    fn place(&self) -> (usize, Option<std::io::Error>) {
+        let streams = |number: &usize| self.workers[*number].lock().lanes.count();
+        let runs = |number: &usize| self.workers[*number].lock().running;
+        let all = 0..self.workers.len();
+        let idlest = all.clone().min_by_key(streams).unwrap_or_default();
+        let Err(error) = self.workers[idlest].ensure_running(idlest) else { return (idlest, None) };
+        // Those that run do the work of those that cannot.
+        match all.filter(runs).min_by_key(streams) {
+            Some(number) => (number, None),
+            None => (idlest, Some(error)),
+        }
     }
 
     /// Queues a unit; never blocks. A stream that is behind drops to its next keyframe.
@@ -199,6 +207,18 @@ impl Inner {
 }
 
 impl Worker {
+    /// Starts the thread where that was not done before.
+    fn ensure_running(self: &Arc<Self>, number: usize) -> std::io::Result<()> {
+        let mut queue = self.lock();
+        if !queue.running {
+            let worker = Arc::clone(self);
+            let thread = std::thread::Builder::new().name(format!("decode-{number}"));
+            thread.spawn(move || worker.run())?;
+            queue.running = true;
+        }
+        Ok(())
+    }
+
     fn run(&self) {
         while let Some(Turn { lane, item: stream, unit, ask_keyframe }) = self.next_turn() {
             if ask_keyframe {

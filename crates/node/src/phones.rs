@@ -8,9 +8,13 @@
 //!                  QR panel ◀── PhoneDoor ◀── Door (a task)
 //! ```
 
+mod child;
 mod door;
 mod guest;
 mod host;
+mod renames;
+mod session;
+mod stay;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

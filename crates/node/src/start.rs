@@ -112,7 +112,7 @@ pub async fn start(config: NodeConfig) -> Result<NodeHandle, StartError> {
     let discovery = discover(&config, &place, door.port, discovery_tx)?;
     let studio = open_studio(&config, &place, &input_tx, (&tasks, &cancel));
     let (screens, clocks) = (Arc::new(Screens::default()), Arc::new(Clocks::default()));
-    let pool = open_pool(&config, &clocks)?;
+    let pool = decoder_pool(&config, &clocks);
 
     let (events, first_events) = broadcast::channel(EVENT_QUEUE_MAX);
     let phones = open_phones(&config, &place, &home, &events, &tasks).await?.map(Arc::new);
@@ -295,8 +295,8 @@ fn discover(
     Ok(discovery)
 }
 
-fn open_pool(config: &NodeConfig, clocks: &Arc<Clocks>) -> std::io::Result<DecoderPool> {
-    DecoderPool::start(Surroundings {
+fn decoder_pool(config: &NodeConfig, clocks: &Arc<Clocks>) -> DecoderPool {
+    DecoderPool::new(Surroundings {
         clocks: Arc::clone(clocks),
         measure_pattern: config.measure_pattern,
         decode: config.decode,

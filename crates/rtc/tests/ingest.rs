@@ -269,6 +269,9 @@ async fn what_nobody_can_decode_is_told_once_and_not_passed() {
         told.extend(matches!(event, SessionEvent::Failed(_)).then_some(event));
     }
     assert_eq!(told.len(), 1, "{told:?}");
+    // So that whoever hears of it can tell it from a path that failed.
+    let refusal = session.ingest.refusal().map(SessionEvent::Failed);
+    assert_eq!(refusal, told.pop());
     session.close().await;
 }
 

@@ -30,7 +30,7 @@ fn pool(threads: usize, macroblocks: usize) -> DecoderPool {
         macroblocks: SharedBudget::new(macroblocks),
         waiting_bytes: SharedBudget::new(DECODE_QUEUE_BYTES_SHARED),
     };
-    DecoderPool::start_with(surroundings, threads, budgets).unwrap()
+    DecoderPool::of(surroundings, threads, budgets)
 }
 
 fn camera(name: &str) -> CameraId {
@@ -80,6 +80,22 @@ fn streams_are_shared_evenly_among_the_threads_in_whatever_order_they_come_and_g
         streams.extend((0..2).map(|n| open(&pool, &n.to_string()).0));
         assert_eq!(counts(), [2, 2], "round {round}");
     }
+}
+
+#[test]
+fn a_thread_starts_with_its_first_stream_and_not_before() {
+    let pool = pool(3, 0);
+    let running = || pool.workers.iter().filter(|worker| worker.lock().running).count();
+    assert_eq!(running(), 0, "nothing is watched");
+    let first = open(&pool, "first");
+    assert_eq!(running(), 1);
+    let second = open(&pool, "second");
+    assert_eq!(running(), 2);
+    drop((first, second));
+    let (stream, told) = open(&pool, "third");
+    assert_eq!(running(), 2, "a thread that is there does");
+    pool.submit(&stream, keyframe(320, 180));
+    assert_eq!(next(&told), Told::Picture(320, 180));
 }
 
 #[test]

@@ -1,40 +1,32 @@
-//! One phone or encoder: its session, its camera node, and what its page is told.
+//! One phone or encoder: what it wants, and what its page and its watchers are told.
 //!
-//! The camera node outlives the session by a moment where the page says goodbye (it may only be
-//! loaded anew) and by a minute where the phone fell silent, so that its tile stays where it is.
+//! A task that owns the guest's sessions ([`session`](super::session)) and its camera
+//! ([`child`](super::child)). How long the camera outlives a session is decided in
+//! [`stay`](super::stay), when it takes another name in [`renames`](super::renames).
 
-use std::future::{Future, pending};
-use std::pin::Pin;
+use std::future::pending;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::Instant;
 
-use lanlens_identity::{Credential, RandomError, random_bytes};
-use lanlens_model::{Event, PhoneView, Snapshot};
-use lanlens_rtc::{FragmentError, Ingest, IngestError, SessionEvent};
-use lanlens_web::{Answered, PageReport, PageState, Refusal, Restarted, SessionKey, Viewer};
-use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use tokio::time::Instant;
+use lanlens_identity::Credential;
+use lanlens_model::limits::PHONES_MAX;
+use lanlens_model::{Event, PhoneView};
+use lanlens_web::{Answered, PageReport, PageState, Refusal, Restarted, SessionKey};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::Serving;
+use super::child::{self, Child, Place};
 use super::host::Phones;
+use super::renames::Renames;
+use super::session::{Pulse, Session, Turn, Way, end, next_turn};
+use super::stay::{Signs, Stay};
 use crate::config::{CameraConfig, NodeConfig};
-use crate::handle::NodeHandle;
 use crate::relay::Relay;
 use crate::start::StartError;
 
-/// A page that is loaded anew is back within this.
-const GOODBYE_GRACE: Duration = Duration::from_millis(1200);
-/// A phone that fell silent keeps its tile, with the reason on it, for this long.
-const SILENCE_KEPT: Duration = Duration::from_secs(60);
-/// A guest of whom nothing is heard is forgotten: its next request begins anew.
-const IDLE_KEPT: Duration = Duration::from_secs(30);
 /// Requests of one guest waiting.
 const WISHES_MAX: usize = 16;
-/// Events of its session waiting.
-const SESSION_EVENTS_MAX: usize = 64;
 
 /// What a guest wants.
 pub(crate) enum Wish {
@@ -69,49 +61,34 @@ impl GuestHandle {
     }
 }
 
-/// The session that brings pictures.
-struct Session {
-    key: SessionKey,
-    ingest: Ingest,
-    events: mpsc::Receiver<SessionEvent>,
-    /// Its pictures count: no later session has replaced it.
-    counts: Arc<AtomicBool>,
-    connected: bool,
-}
-
-/// The camera as others see it.
-struct Child {
-    node: NodeHandle,
-    snapshot: watch::Receiver<Arc<Snapshot>>,
-    /// Ends the task that passes its news on.
-    _news: tokio_util::sync::DropGuard,
-}
-
 /// The state of one guest's task.
 pub(crate) struct Guest {
     id: String,
     name: String,
     serving: Serving,
-    relay: Relay,
+    places: Arc<Semaphore>,
+    way: Way,
     session: Option<Session>,
     /// What stands until the session has connected, and is what is left if it never does.
     before: Option<Session>,
+    /// Why its pictures cannot be shown, and since when that is known.
+    refused: Option<(String, Instant)>,
     child: Option<Child>,
+    renames: Renames,
     report: PageReport,
     wishes: mpsc::Receiver<Wish>,
     state: watch::Sender<PageState>,
     phones: watch::Sender<Phones>,
-    /// The page was open before.
-    followed: bool,
-    /// When the camera goes, or the guest is forgotten, unless something happens before.
-    ends_at: Option<Instant>,
+    stay: Stay,
     end: CancellationToken,
 }
 
 impl Guest {
+    /// `places` are those of all guests.
     pub(crate) fn new(
         credential: &Credential,
         serving: Serving,
+        places: Arc<Semaphore>,
         phones: watch::Sender<Phones>,
         end: CancellationToken,
     ) -> (Self, GuestHandle) {
@@ -122,16 +99,18 @@ impl Guest {
             id: credential.id.clone(),
             name: credential.name.clone(),
             serving,
-            relay: Relay::new(),
+            places,
+            way: Way { relay: Relay::new(), pulse: Pulse::default() },
             session: None,
             before: None,
+            refused: None,
             child: None,
+            renames: Renames::default(),
             report: PageReport::default(),
             wishes: received,
             state: state.clone(),
             phones,
-            followed: false,
-            ends_at: Some(Instant::now() + IDLE_KEPT),
+            stay: Stay::new(Instant::now()),
             end: end.clone(),
         };
         (guest, GuestHandle { wishes, state, end })
@@ -148,25 +127,26 @@ impl Guest {
     }
 
     async fn serve(&mut self) {
-        let (mut demand, mut keyframes) = (self.relay.demand(), self.relay.keyframes());
+        let (mut demand, mut keyframes) = (self.way.relay.demand(), self.way.relay.keyframes());
         loop {
             self.tell();
-            self.note_followers();
+            self.stay.note(self.signs(), Instant::now());
             tokio::select! {
                 Some(wish) = self.wishes.recv() => self.on_wish(wish).await,
-                event = next_event(&mut self.session) => self.on_session(event).await,
-                event = next_event(&mut self.before) => if ends(event.as_ref()) {
+                turn = next_turn(&mut self.session) => self.on_turn(turn).await,
+                turn = next_turn(&mut self.before) => if let Turn::Ended(_) = turn {
                     end(&mut self.before).await;
                 },
                 Ok(()) = demand.changed() => {}
                 () = keyframes.next() => {
                     if let Some(session) = &self.session {
-                        session.ingest.request_keyframe();
+                        session.request_keyframe();
                     }
                 }
-                () = next_snapshot(&mut self.child) => {}
-                () = followers_changed(&self.state, self.followed) => {}
-                () = sleep_until(self.ends_at) => if self.on_end().await { return },
+                () = child::changed(&mut self.child) => {}
+                () = page_closed(&self.state, self.stay.has_page()) => {}
+                () = sleep_until(self.renames.due()) => self.take_name().await,
+                () = sleep_until(self.stay.due()) => if self.on_due().await { return },
             }
         }
     }
@@ -179,24 +159,23 @@ impl Guest {
             }
             Wish::Trickle { session, fragment, reply } => {
                 let done = match self.session_named(&session) {
-                    Ok(session) => session.ingest.trickle(&fragment).await.map_err(bad_fragment),
+                    Ok(session) => session.trickle(&fragment).await,
                     Err(refusal) => Err(refusal),
                 };
                 let _ = reply.send(done);
             }
             Wish::Restart { session, fragment, reply } => {
                 let done = match self.session_named(&session) {
-                    Ok(session) => session.ingest.restart(&fragment).await.map_err(bad_fragment),
+                    Ok(session) => session.restart(&fragment).await,
                     Err(refusal) => Err(refusal),
                 };
-                let done = done.map(|answer| Restarted { ice: answer.ice, fragment: answer.sdp });
                 let _ = reply.send(done);
             }
             Wish::End { session, reply } => {
                 let ended = self.session_named(&session).map(drop);
                 if self.session.as_ref().is_some_and(|current| current.key == session) {
                     self.end_sessions().await;
-                    self.ends_at = Some(Instant::now() + GOODBYE_GRACE);
+                    self.stay.on_goodbye(Instant::now());
                 } else if ended.is_ok() {
                     end(&mut self.before).await;
                 }
@@ -204,31 +183,30 @@ impl Guest {
             }
             Wish::Report(report) => {
                 self.report = report;
-                self.relay.set_trouble(self.trouble());
+                self.tell_trouble();
             }
-            Wish::Rename(name) => self.rename(name).await,
+            Wish::Rename(name) => {
+                self.name = name;
+                self.renames.on_name(Instant::now());
+            }
         }
     }
 
     /// A new session in place of the one before, and the camera where there is none yet.
     async fn publish(&mut self, offer: String) -> Result<Answered, Refusal> {
-        let key = session_key().map_err(|error| Refusal::Busy(error.to_string()))?;
-        let counts = Arc::new(AtomicBool::new(true));
-        let (relay, current) = (self.relay.clone(), Arc::clone(&counts));
-        let standing = [&self.session, &self.before].into_iter().flatten();
-        let others: Vec<_> = standing.map(|session| Arc::clone(&session.counts)).collect();
-        let on_unit = move |unit| {
-            // From its first picture on, and not sooner: the session before goes on until then.
-            others.iter().for_each(|before| before.store(false, Ordering::Relaxed));
-            if current.load(Ordering::Relaxed) {
-                relay.push(unit);
-            }
+        // Before anything else is done for it: others may be asking for the same one.
+        let place = match &self.child {
+            Some(_) => None,
+            None => Some(self.places.clone().try_acquire_owned().map_err(|_| no_place())?),
         };
-        let (events, received) = mpsc::channel(SESSION_EVENTS_MAX);
-        let started = Ingest::start(self.serving.rtc.clone(), offer, on_unit, events).await;
-        let (ingest, answer) = started.map_err(refusal)?;
-        if let Err(error) = self.open_child().await {
-            ingest.close().await;
+        let standing = [&self.session, &self.before].into_iter().flatten();
+        let (rtc, way) = (self.serving.rtc.clone(), self.way.clone());
+        let (session, answer) = Session::start(rtc, offer, way, standing).await?;
+        let (key, mut session) = (session.key.clone(), Some(session));
+        if let Some(place) = place
+            && let Err(error) = self.open_child(place).await
+        {
+            end(&mut session).await;
             // Its words name files of this computer.
             tracing::warn!(%error, "a phone's camera could not start");
             let text = "this computer could not start your camera; its terminal says why";
@@ -240,10 +218,9 @@ impl Guest {
             self.before = self.session.take();
         }
         end(&mut self.session).await;
-        let events = received;
-        self.session = Some(Session { key: key.clone(), ingest, events, counts, connected: false });
-        self.ends_at = None;
-        self.relay.set_trouble(self.trouble());
+        self.session = session;
+        self.stay.on_publish();
+        self.tell_trouble();
         Ok(Answered { session: key, ice: answer.ice, sdp: answer.sdp })
     }
 
@@ -252,59 +229,65 @@ impl Guest {
         standing.find(|session| session.key == *key).ok_or(Refusal::NotFound)
     }
 
-    async fn on_session(&mut self, event: Option<SessionEvent>) {
-        if let (Some(SessionEvent::Connected { .. }), Some(session)) = (&event, &mut self.session) {
-            session.connected = true;
-            return end(&mut self.before).await;
-        }
-        if !ends(event.as_ref()) {
-            return;
-        }
+    async fn on_turn(&mut self, turn: Turn) {
+        let refused = match (turn, &mut self.session) {
+            (Turn::None, _) | (_, None) => return,
+            (Turn::Connected, Some(session)) => {
+                session.connected = true;
+                self.stay.on_connected();
+                return end(&mut self.before).await;
+            }
+            (Turn::Ended(refused), Some(_)) => refused,
+        };
         end(&mut self.session).await;
         if let Some(before) = self.before.take() {
             // Whoever asked for the new one never came.
             self.session = Some(before);
             return;
         }
-        self.relay.set_trouble(self.trouble());
-        self.ends_at = Some(Instant::now() + SILENCE_KEPT);
+        self.on_silence(refused);
     }
 
-    /// What keeps the phone from sending, as far as known.
-    fn trouble(&self) -> Option<String> {
-        if self.report.hidden {
-            return Some("the phone is locked, or its page is in the background".to_owned());
+    /// No session is left: its path has failed, or its pictures were refused.
+    fn on_silence(&mut self, refused: Option<String>) {
+        let now = Instant::now();
+        self.refused = refused.map(|words| (words, now)).or_else(|| self.refused.take());
+        self.tell_trouble();
+        self.stay.on_silence(now);
+    }
+
+    /// Tells watchers what keeps the phone from sending, as far as known.
+    fn tell_trouble(&mut self) {
+        let last = self.way.pulse.last();
+        // It sends others now.
+        self.refused.take_if(|(_, since)| last.is_some_and(|last| last > *since));
+        let trouble = trouble(&Known {
+            hidden: self.report.hidden,
+            refused: self.refused.as_ref().map(|(words, _)| words.as_str()),
+            silent: self.session.is_none() && self.child.is_some(),
+        });
+        self.way.relay.set_trouble(trouble);
+    }
+
+    fn signs(&self) -> Signs {
+        Signs {
+            page: self.state.receiver_count() > 0,
+            session: self.session.is_some(),
+            picture: self.way.pulse.last(),
         }
-        let silent = self.session.is_none() && self.child.is_some();
-        silent.then(|| "the phone does not answer".to_owned())
     }
 
-    /// A page that was open and is gone took its camera with it, unless it is back in a moment.
-    fn note_followers(&mut self) {
-        let follows = self.state.receiver_count() > 0;
-        if self.followed && !follows {
-            let soon = Instant::now() + GOODBYE_GRACE;
-            self.ends_at = Some(self.ends_at.map_or(soon, |at| at.min(soon)));
-        } else if follows && self.session.is_some() {
-            self.ends_at = None;
-        }
-        self.followed = follows;
-    }
-
-    /// The time is over; `true` when nothing is left of the guest.
-    async fn on_end(&mut self) -> bool {
-        self.ends_at = None;
-        let follows = self.state.receiver_count() > 0;
-        if follows && self.session.is_some() {
-            // It only lost its connection for a moment.
+    /// The time may be over; `true` when nothing is left of the guest.
+    async fn on_due(&mut self) -> bool {
+        let signs = self.signs();
+        if !self.stay.is_over(signs, Instant::now()) {
             return false;
         }
         self.end_sessions().await;
-        if self.child.is_none() && !follows {
+        if self.child.is_none() && !signs.page {
             return true;
         }
         self.end_child().await;
-        self.ends_at = Some(Instant::now() + IDLE_KEPT);
         false
     }
 
@@ -313,58 +296,47 @@ impl Guest {
         end(&mut self.before).await;
     }
 
-    async fn open_child(&mut self) -> Result<(), StartError> {
-        if self.child.is_some() {
-            return Ok(());
-        }
-        let node = start_boxed(self.child_config()).await?;
-        let end = CancellationToken::new();
-        let news = News { of: self.name.clone(), to: self.serving.events.clone() };
-        tokio::spawn(news.pass_on(node.clone(), end.clone()));
-        let snapshot = node.snapshots();
-        self.child = Some(Child { node, snapshot, _news: end.drop_guard() });
+    async fn open_child(&mut self, place: Place) -> Result<(), StartError> {
+        let slot = format!("phone {}", self.id);
+        let relay = self.way.relay.clone();
+        let camera = CameraConfig::relayed(relay, slot, self.serving.access);
+        let config = NodeConfig {
+            interfaces: self.serving.interfaces.clone(),
+            listen: self.serving.listen.map(|address| (address.ip(), 0).into()),
+            via: Some(self.serving.node),
+            ..NodeConfig::camera(self.serving.home.clone(), self.name.clone(), camera)
+        };
+        self.child = Some(Child::open(config, place, self.serving.events.clone()).await?);
         Ok(())
     }
 
     async fn end_child(&mut self) {
         if let Some(child) = self.child.take() {
-            child.node.shutdown().await;
+            drop(child.close().await);
         }
         self.phones.send_if_modified(|phones| phones.remove(&self.id).is_some());
+        self.stay.on_camera_gone(Instant::now());
     }
 
-    fn child_config(&self) -> NodeConfig {
-        let slot = format!("phone {}", self.id);
-        let camera = CameraConfig::relayed(self.relay.clone(), slot, self.serving.access);
-        NodeConfig {
-            interfaces: self.serving.interfaces.clone(),
-            listen: self.serving.listen.map(|address| (address.ip(), 0).into()),
-            via: Some(self.serving.node),
-            ..NodeConfig::camera(self.serving.home.clone(), self.name.clone(), camera)
-        }
-    }
-
-    /// The camera says goodbye and comes back by its new name, in its old place.
-    async fn rename(&mut self, name: String) {
-        if self.name == name {
-            return;
-        }
-        self.name = name;
-        let Some(child) = self.child.take() else { return };
-        child.node.shutdown().await;
-        if let Err(error) = self.open_child().await {
-            tracing::warn!(%error, "a phone's camera could not start again");
+    /// The camera says goodbye and comes back by its new name, in its old place. If it cannot, the guest
+    /// hears that its session is over, and why when it publishes again.
+    async fn take_name(&mut self) {
+        self.renames.on_done(Instant::now());
+        let Some(child) = self.child.take_if(|child| child.name() != self.name) else { return };
+        let place = child.close().await;
+        if let Err(error) = self.open_child(place).await {
+            let message = format!("“{}” could not come back by its new name: {error}", self.name);
+            let _ = self.serving.events.send(Event::Error { message });
+            self.end_sessions().await;
+            self.end_child().await;
         }
     }
 
     /// Tells page and window what has changed.
     fn tell(&self) {
-        let demand = *self.relay.demand().borrow();
-        let snapshot = self.child.as_ref().map(|child| Arc::clone(&child.snapshot.borrow()));
-        let watchers = snapshot.iter().flat_map(|s| &s.local).flat_map(|camera| &camera.watchers);
-        let viewers: Vec<Viewer> =
-            watchers.map(|watcher| Viewer { name: watcher.name.clone() }).collect();
-        let camera = self.child.as_ref().and_then(|child| child.node.ready().camera);
+        let demand = *self.way.relay.demand().borrow();
+        let viewers = self.child.as_ref().map(Child::viewers).unwrap_or_default();
+        let camera = self.child.as_ref().and_then(Child::camera);
         if let Some(camera) = camera {
             let view = PhoneView {
                 camera,
@@ -393,113 +365,38 @@ impl Guest {
     }
 }
 
+/// What may keep a phone from sending.
+struct Known<'a> {
+    hidden: bool,
+    refused: Option<&'a str>,
+    /// It is there no more.
+    silent: bool,
+}
+
+/// What its watchers are told: the cause that its owner can do most about.
+fn trouble(known: &Known<'_>) -> Option<String> {
+    if known.hidden {
+        return Some("the phone is locked, or its page is in the background".to_owned());
+    }
+    let silent = || known.silent.then(|| "the phone does not answer".to_owned());
+    known.refused.map(str::to_owned).or_else(silent)
+}
+
+fn no_place() -> Refusal {
+    Refusal::Limit(format!(
+        "{PHONES_MAX} phones send their pictures through this computer already; end one of them, or \
+         scan the code of another computer"
+    ))
+}
+
 /// A share from 0 to 1; anything else comes from a page that was tampered with.
 fn percent(share: f32) -> u8 {
     (share.clamp(0.0, 1.0) * 100.0).round() as u8
 }
 
-fn session_key() -> Result<SessionKey, RandomError> {
-    let bytes: [u8; 16] = random_bytes()?;
-    Ok(SessionKey(bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
-}
-
-fn refusal(error: IngestError) -> Refusal {
-    let text = error.to_string();
-    match error {
-        IngestError::NoH264 => Refusal::NoH264(text),
-        IngestError::UnsupportedProfile { .. } => Refusal::UnsupportedProfile(text),
-        IngestError::Description(_) => Refusal::BadSdp(text),
-        IngestError::Rtc(_) => Refusal::Busy(text),
-    }
-}
-
-fn bad_fragment(error: FragmentError) -> Refusal {
-    match error {
-        FragmentError::Ended => Refusal::NotFound,
-        error => Refusal::BadSdp(error.to_string()),
-    }
-}
-
-/// A node starts a guest's camera, which is a node: somewhere the types must end.
-/// Starting takes locks and writes files, for which nobody else's pictures may wait.
-fn start_boxed(
-    config: NodeConfig,
-) -> Pin<Box<dyn Future<Output = Result<NodeHandle, StartError>> + Send>> {
-    Box::pin(async move {
-        let runtime = tokio::runtime::Handle::current();
-        let starting = tokio::task::spawn_blocking(move || runtime.block_on(crate::start(config)));
-        starting.await.map_err(std::io::Error::other)?
-    })
-}
-
-/// What a person at the serving node must know of a phone's camera.
-struct News {
-    /// Its name.
-    of: String,
-    to: broadcast::Sender<Event>,
-}
-
-impl News {
-    async fn pass_on(self, node: NodeHandle, end: CancellationToken) {
-        let mut events = node.events();
-        loop {
-            let event = match end.run_until_cancelled(events.recv()).await {
-                Some(Ok(event)) => event,
-                Some(Err(RecvError::Lagged(_))) => continue,
-                Some(Err(RecvError::Closed)) | None => return,
-            };
-            let event = match event {
-                Event::Error { message } => {
-                    Event::Error { message: format!("“{}”: {message}", self.of) }
-                }
-                Event::AccessRequest { .. } | Event::AccessDecided { .. } => event,
-                _ => continue,
-            };
-            let _ = self.to.send(event);
-        }
-    }
-}
-
-/// Whether nothing more comes of a session.
-fn ends(event: Option<&SessionEvent>) -> bool {
-    match event {
-        Some(SessionEvent::Failed(reason)) => {
-            tracing::info!(reason, "a phone's session failed");
-            true
-        }
-        Some(SessionEvent::Closed) | None => true,
-        // The answer holds its candidates; pictures tell of everything else.
-        Some(_) => false,
-    }
-}
-
-async fn end(session: &mut Option<Session>) {
-    if let Some(session) = session.take() {
-        session.counts.store(false, Ordering::Relaxed);
-        session.ingest.close().await;
-    }
-}
-
-async fn next_event(session: &mut Option<Session>) -> Option<SessionEvent> {
-    match session {
-        Some(session) => session.events.recv().await,
-        None => pending().await,
-    }
-}
-
-async fn next_snapshot(child: &mut Option<Child>) {
-    let changed = match child {
-        Some(child) => child.snapshot.changed().await.is_ok(),
-        None => false,
-    };
-    if !changed {
-        pending().await
-    }
-}
-
 /// Waits until the page closes, where it is open. (That one opens is told by what it asks for.)
-async fn followers_changed(state: &watch::Sender<PageState>, followed: bool) {
-    match followed {
+async fn page_closed(state: &watch::Sender<PageState>, open: bool) {
+    match open {
         true => state.closed().await,
         false => pending().await,
     }
@@ -507,7 +404,63 @@ async fn followers_changed(state: &watch::Sender<PageState>, followed: bool) {
 
 async fn sleep_until(due: Option<Instant>) {
     match due {
-        Some(due) => tokio::time::sleep_until(due).await,
+        Some(due) => tokio::time::sleep_until(due.into()).await,
         None => pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lanlens_identity::{PhoneKind, PhoneScope};
+    use lanlens_model::{AccessMode, DeviceId, NodeId};
+    use lanlens_rtc::RtcConfig;
+    use tokio::sync::broadcast;
+
+    use super::*;
+
+    fn guest() -> Guest {
+        let serving = Serving {
+            home: "nowhere".into(),
+            node: NodeId::new(DeviceId::from_bytes([1; 16]), "viewer"),
+            slot: "viewer-screen-0".to_owned(),
+            access: AccessMode::Ask,
+            interfaces: Vec::new(),
+            listen: None,
+            rtc: RtcConfig::new(Vec::new),
+            events: broadcast::channel(1).0,
+        };
+        let (kind, scope) = (PhoneKind::Encoder, PhoneScope::Publish);
+        let (id, name) = ("7f3a".to_owned(), "Stage".to_owned());
+        let credential = Credential { id, name, kind, scope, created_s: 0, used_s: 0 };
+        let (places, phones) = (Arc::new(Semaphore::new(1)), watch::Sender::default());
+        Guest::new(&credential, serving, places, phones, CancellationToken::new()).0
+    }
+
+    fn told(guest: &Guest) -> Option<String> {
+        guest.way.relay.trouble().map(|trouble| trouble.words)
+    }
+
+    #[test]
+    fn why_pictures_were_refused_is_told_until_others_come() {
+        let (mut guest, why) = (guest(), Some("pictures of 5120×2880 are too large".to_owned()));
+        guest.on_silence(why.clone());
+        assert_eq!(told(&guest), why);
+        // It tries again, in vain.
+        guest.on_silence(None);
+        assert_eq!(told(&guest), why);
+        guest.way.pulse.beat();
+        guest.tell_trouble();
+        assert_eq!(told(&guest), None);
+    }
+
+    #[test]
+    fn watchers_are_told_the_cause_and_not_only_the_silence() {
+        let known = Known { hidden: false, refused: Some("too large"), silent: true };
+        assert_eq!(trouble(&known).as_deref(), Some("too large"));
+        assert_eq!(trouble(&Known { silent: false, ..known }).as_deref(), Some("too large"));
+        let words = trouble(&Known { refused: None, ..known }).unwrap();
+        assert_eq!(words, "the phone does not answer");
+        assert!(trouble(&Known { hidden: true, ..known }).unwrap().contains("locked"));
+        assert_eq!(trouble(&Known { hidden: false, refused: None, silent: false }), None);
     }
 }

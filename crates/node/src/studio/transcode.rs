@@ -15,7 +15,8 @@ use super::{STOP_CHECK, Shared, lock};
 /// So many keyframes without a picture are how a stream is, and no accident.
 const FAILURES_MAX: u32 = 3;
 /// What the decoder may hold, in macroblocks: enough for 1080p with four reference pictures. Phones are
-/// asked for less than half of that.
+/// asked for less than half of that. There is one such decoder for each phone, while its low layer is
+/// watched, and at most `PHONES_MAX` of them.
 const MACROBLOCKS_MAX: usize = 120 * 68 * (4 + DECODER_PICTURES);
 
 /// Why a unit gave no picture.
@@ -35,6 +36,8 @@ struct Reader {
 
 impl Reader {
     fn new() -> Result<Self, Fault> {
+        // Nothing to share: what strangers' streams hold in the decoders of this program's own window
+        // must not darken a phone for others, nor the other way round.
         let allowance = SharedBudget::new(0).allowance(MACROBLOCKS_MAX);
         let decoder =
             H264Decoder::within(allowance).map_err(|error| Fault::Unreadable(error.to_string()))?;

@@ -19,7 +19,7 @@ mod reports;
 mod section;
 mod sender_clock;
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use lanlens_media::{CaptureTime, EncodedUnit};
@@ -56,6 +56,7 @@ pub struct Ingest {
     receiver: Receiver,
     /// Held while the ICE session changes.
     known: tokio::sync::Mutex<Known>,
+    refusal: Arc<Mutex<Option<String>>>,
 }
 
 /// The publisher's offer as it stands now, and what the last restart answered.
@@ -108,10 +109,11 @@ impl Ingest {
             ice: offered::ufrag(&from_stack).to_owned(),
         };
 
-        let intake = Dated { on_unit, clock, pictures: Pictures::default(), events };
+        let (pictures, refusal) = (Pictures::default(), Arc::default());
+        let intake = Dated { on_unit, clock, pictures, refusal: Arc::clone(&refusal), events };
         let receiver = Receiver::start(session, None, intake);
         let known = Known { offered, restarted: None };
-        let this = Self { receiver, known: tokio::sync::Mutex::new(known) };
+        let this = Self { receiver, known: tokio::sync::Mutex::new(known), refusal };
         Ok((this, answer))
     }
 
@@ -169,6 +171,12 @@ impl Ingest {
         self.receiver.stats()
     }
 
+    /// What [`SessionEvent::Failed`] said last of the publisher's pictures, where nobody can decode them:
+    /// then not the path has failed.
+    pub fn refusal(&self) -> Option<String> {
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Closes the connection and waits until its sockets and tasks are gone.
     pub async fn close(self) {
         self.receiver.close().await;
@@ -180,6 +188,7 @@ struct Dated<F> {
     on_unit: F,
     clock: SharedClock,
     pictures: Pictures,
+    refusal: Arc<Mutex<Option<String>>>,
     events: mpsc::Sender<SessionEvent>,
 }
 
@@ -190,6 +199,9 @@ impl<F: FnMut(EncodedUnit) + Send> Intake for Dated<F> {
             Ok(false) => return,
             Err(reason) => {
                 let words = format!("the publisher's pictures cannot be shown: {reason}");
+                let mut refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
+                *refusal = Some(words.clone());
+                drop(refusal);
                 if self.events.try_send(SessionEvent::Failed(words)).is_err() {
                     tracing::debug!(%reason, "pictures refused");
                 }
