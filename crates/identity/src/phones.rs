@@ -153,6 +153,14 @@ pub enum RedeemError {
     /// It is good, for something else; it still is.
     #[error("this code is for something else: it lets a device {}", .0.as_str())]
     WrongScope(PhoneScope),
+    /// What a phone drew as its credential is not one; the token is still good.
+    #[error(
+        "the credential has to be 32 random bytes in base64url: 43 characters, without padding"
+    )]
+    NotACredential,
+    /// Something else has the credential that a phone drew already; the token is still good.
+    #[error("this credential belongs to something else: draw another one")]
+    Taken,
     /// See [`PhonesError::Full`]; the token is still good.
     #[error(
         "{CREDENTIALS_MAX} phones and encoders may come in already: remove some with `lanlens phone --remove NAME`"

@@ -187,7 +187,9 @@ pub const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 pub const WEB_SOCKETS_MAX: usize = 256;
 /// Of those, such as showed no credential yet.
 pub const VISITORS_MAX: usize = 192;
-/// And of those, from one address (IPv6: a /64; link-local apart).
+/// And of those, kept free for addresses that somebody showed a credential from.
+pub const VISITORS_RESERVED: usize = 32;
+/// Visitors from one address (IPv6, where nobody showed a credential: a /64; link-local apart).
 pub const VISITORS_PER_ADDRESS_MAX: usize = 32;
 /// Connections that one credential is shown on at once.
 pub const SOCKETS_PER_CREDENTIAL_MAX: usize = 16;

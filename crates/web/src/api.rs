@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use lanlens_identity::{PhoneScope, RedeemError};
+use lanlens_identity::{PhoneScope, PhoneStore, RedeemError};
 use lanlens_protocol::clean_name;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -30,6 +30,10 @@ struct Join {
     /// What the page wants to do.
     #[serde(default = "publish")]
     scope: PhoneScope,
+    /// What it drew to be known by from now on, so that it may ask again when no answer comes. Without
+    /// it one is drawn here.
+    #[serde(default)]
+    credential: Option<String>,
 }
 
 fn publish() -> PhoneScope {
@@ -48,17 +52,22 @@ struct Name {
     name: String,
 }
 
-/// `POST /api/join`: a token for a credential.
+/// `POST /api/join`: a token for a credential. The same token with the same credential gets the same
+/// answer, as long as the token's time is not over.
 pub(crate) async fn join(
     State(app): State<Arc<App>>,
     Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let Join { token, name, scope } = body::json(&headers, body).await?;
+    let Join { token, name, scope, credential } = body::json(&headers, body).await?;
     let name = Some(clean_name(&name)).filter(|name| !name.is_empty());
-    let redeem = move |store: &lanlens_identity::PhoneStore| {
-        store.redeem(&token, scope, name.as_deref().unwrap_or(UNNAMED))
+    let redeem = move |store: &PhoneStore| {
+        let name = name.as_deref().unwrap_or(UNNAMED);
+        match credential {
+            Some(own) => store.redeem_as(&token, scope, name, &own).map(|guest| (own, guest)),
+            None => store.redeem(&token, scope, name),
+        }
     };
     let (credential, guest) = match app.in_store(redeem).await? {
         Ok(redeemed) => redeemed,
@@ -81,6 +90,8 @@ fn refused(app: &App, peer: &Peer, error: RedeemError) -> Problem {
         RedeemError::Used => unauthorized("token_used"),
         RedeemError::Expired => unauthorized("token_expired"),
         RedeemError::WrongScope(_) => Problem::new(StatusCode::FORBIDDEN, "wrong_scope", detail),
+        RedeemError::NotACredential => Problem::bad_request(detail),
+        RedeemError::Taken => Problem::new(StatusCode::CONFLICT, "credential_taken", detail),
         RedeemError::Full => {
             Problem::new(StatusCode::TOO_MANY_REQUESTS, "limit", detail).retry_after(60)
         }

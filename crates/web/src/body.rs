@@ -39,7 +39,10 @@ pub(crate) async fn text(
         return Err(too_large());
     }
     let late = || {
-        Problem::new(StatusCode::REQUEST_TIMEOUT, "bad_request", "the request came too slowly")
+        let detail = "the request came too slowly: the network may be weak here";
+        // Of its own: nothing is wrong with what was asked, and the next try may well come in time.
+        Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", detail)
+            .retry_after(1)
             .with(CONNECTION, "close")
     };
     let read = timeout(BODY_TIMEOUT, to_bytes(body, bytes_max)).await.map_err(|_| late())?;

@@ -1,8 +1,15 @@
 //! How many connections there may be, and whose.
 //!
-//! A socket comes in as a [`Stage::Handshake`], becomes a visitor with its first well-formed request,
-//! and a guest's with the first credential that it shows. Each step has its own bound, so that who
-//! proves nothing cannot keep out who does.
+//! A socket comes in as a [`Stage::Handshake`]. Its first request makes it a guest's, if that shows a
+//! credential, and else a visitor's; either may become the other later. Each has its own bound, and the
+//! way to a guest's place never leads through a visitor's, so that who proves nothing cannot keep out
+//! who does.
+//!
+//! ```text
+//! accept ─▶ handshake ──no credential, or a wrong one──▶ visitor
+//!               └───────────a good one──▶ guest ◀─good─────┘ │
+//!                                           └────wrong───────▶┘
+//! ```
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
@@ -10,11 +17,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lanlens_model::limits::{
     HANDSHAKES_MAX, HANDSHAKES_PER_ADDRESS_MAX, HANDSHAKES_RESERVED, SOCKETS_PER_CREDENTIAL_MAX,
-    VISITORS_MAX, VISITORS_PER_ADDRESS_MAX, WEB_SOCKETS_MAX,
+    VISITORS_MAX, VISITORS_PER_ADDRESS_MAX, VISITORS_RESERVED, WEB_SOCKETS_MAX,
 };
 use lanlens_model::origin;
 use thiserror::Error;
 use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::rates::Visits;
 
 /// Addresses of guests remembered.
 const KNOWN_MAX: usize = 256;
@@ -30,6 +40,8 @@ pub(crate) enum Full {
     Visitors,
     #[error("too many connections: try again in a minute")]
     House,
+    #[error("too many requests from this address: wait a minute")]
+    Often,
     #[error("more than {SOCKETS_PER_CREDENTIAL_MAX} connections with this credential")]
     Guest,
 }
@@ -51,7 +63,8 @@ struct Counts {
     handshakes_of: BTreeMap<IpAddr, usize>,
     visitors_of: BTreeMap<IpAddr, usize>,
     sockets_of: BTreeMap<String, usize>,
-    /// Where guests came from. The one noted last is last.
+    /// Where guests came from, to the whole address: others of its network are strangers still. The
+    /// one noted last is last.
     known: VecDeque<IpAddr>,
 }
 
@@ -86,12 +99,18 @@ impl Counts {
         }
     }
 
-    fn note(&mut self, from: IpAddr) {
-        self.known.retain(|known| *known != from);
+    fn note(&mut self, ip: IpAddr) {
+        self.known.retain(|known| *known != ip);
         if self.known.len() == KNOWN_MAX {
             self.known.pop_front();
         }
-        self.known.push_back(from);
+        self.known.push_back(ip);
+    }
+
+    /// Of so many places for strangers and guests alike, how many are left for `ip` beside those that
+    /// are kept for the addresses of guests.
+    fn share(&self, ip: IpAddr, max: usize, kept: usize) -> usize {
+        if self.known.contains(&ip) { max } else { max - kept }
     }
 }
 
@@ -108,10 +127,11 @@ fn count<K: Ord>(counts: &BTreeMap<K, usize>, key: &K) -> usize {
     counts.get(key).copied().unwrap_or_default()
 }
 
-/// The door of the page, both ways in together.
+/// The door of one way in: each has its own, so that no crowd at one closes the other.
 #[derive(Debug, Default)]
 pub(crate) struct Door {
     counts: Mutex<Counts>,
+    visits: Mutex<Visits>,
     freed: Notify,
 }
 
@@ -129,21 +149,22 @@ impl Door {
 
     /// A place for a socket from `ip`, until it is dropped.
     pub(crate) fn admit(self: &Arc<Self>, ip: IpAddr) -> Result<Place, Full> {
-        let from = origin(ip);
+        let ip = ip.to_canonical();
         let mut counts = self.counts();
+        // Strangers of its network must not use up what a guest's own address may have.
+        let from = if counts.known.contains(&ip) { ip } else { origin(ip) };
         if counts.total >= WEB_SOCKETS_MAX {
             return Err(Full::House);
         }
         if count(&counts.handshakes_of, &from) >= HANDSHAKES_PER_ADDRESS_MAX {
             return Err(Full::Handshakes);
         }
-        let kept = if counts.known.contains(&from) { 0 } else { HANDSHAKES_RESERVED };
-        if counts.handshakes >= HANDSHAKES_MAX - kept {
+        if counts.handshakes >= counts.share(ip, HANDSHAKES_MAX, HANDSHAKES_RESERVED) {
             return Err(Full::Door);
         }
         counts.enter(&Stage::Handshake, from);
         let stage = Mutex::new(Stage::Handshake);
-        Ok(Place { door: Arc::clone(self), from, stage })
+        Ok(Place { door: Arc::clone(self), ip, from, stage })
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
@@ -155,6 +176,7 @@ impl Door {
 #[derive(Debug)]
 pub(crate) struct Place {
     door: Arc<Door>,
+    ip: IpAddr,
     from: IpAddr,
     stage: Mutex<Stage>,
 }
@@ -165,22 +187,31 @@ impl Place {
         self.from
     }
 
-    /// Whether it showed a credential.
-    pub(crate) fn is_guest(&self) -> bool {
-        matches!(&*self.stage(), Stage::Guest(_))
+    /// Whose it is, if the credential that it showed last was good.
+    pub(crate) fn guest(&self) -> Option<String> {
+        match &*self.stage() {
+            Stage::Guest(id) => Some(id.clone()),
+            Stage::Handshake | Stage::Visitor => None,
+        }
     }
 
-    /// It sent a request that was meant for us.
-    pub(crate) fn greet(&self) -> Result<(), Full> {
+    /// It sent a request that proves nothing: it is a visitor's from now on, and may ask so often.
+    pub(crate) fn visit(&self, now: Instant) -> Result<(), Full> {
+        self.greet()?;
+        let mut visits = self.door.visits.lock().unwrap_or_else(PoisonError::into_inner);
+        if visits.take(self.from, now) { Ok(()) } else { Err(Full::Often) }
+    }
+
+    fn greet(&self) -> Result<(), Full> {
         let mut stage = self.stage();
-        if *stage != Stage::Handshake {
+        if *stage == Stage::Visitor {
             return Ok(());
         }
         let mut counts = self.door.counts();
         if count(&counts.visitors_of, &self.from) >= VISITORS_PER_ADDRESS_MAX {
             return Err(Full::Visitors);
         }
-        if counts.visitors >= VISITORS_MAX {
+        if counts.visitors >= counts.share(self.ip, VISITORS_MAX, VISITORS_RESERVED) {
             return Err(Full::House);
         }
         self.go(&mut counts, &mut stage, Stage::Visitor);
@@ -197,7 +228,7 @@ impl Place {
         if counts.sockets_of.get(id).is_some_and(|held| *held >= SOCKETS_PER_CREDENTIAL_MAX) {
             return Err(Full::Guest);
         }
-        counts.note(self.from);
+        counts.note(self.ip);
         self.go(&mut counts, &mut stage, Stage::Guest(id.to_owned()));
         Ok(())
     }

@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use tokio::time::Instant;
 
 use crate::app::{App, Peer, lock};
+use crate::guest::{self, Shown};
 use crate::hosts::{self, Stranger};
 use crate::pages;
 use crate::problem::Problem;
@@ -42,11 +43,11 @@ const HEADERS: [(HeaderName, &str); 8] = [
 pub(crate) async fn guard(
     State(app): State<Arc<App>>,
     Extension(peer): Extension<Peer>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let wants_page = navigates(request.method(), request.headers());
-    let mut response = match admit(&app, &peer, &request) {
+    let mut response = match admit(&app, &peer, &mut request).await {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
@@ -65,7 +66,29 @@ pub(crate) async fn guard(
     response
 }
 
-fn admit(app: &App, peer: &Peer, request: &Request) -> Result<(), Problem> {
+/// Finds out who asks before anything is counted: whoever shows a good credential needs no place among
+/// those who show none, and so is let in however many there are.
+async fn admit(app: &App, peer: &Peer, request: &mut Request) -> Result<(), Problem> {
+    is_for_us(app, peer, request)?;
+    let bearer = guest::bearer(request.headers());
+    let shown = guest::look(app, peer, bearer).await?;
+    match (&shown, peer.place.guest()) {
+        // Counted already, as that guest's.
+        (Shown::Guest(_), _) => {}
+        // On a guest's connection it is the guest's too.
+        (Shown::Nothing, Some(id)) => match lock(&app.rates).request(&id, Instant::now()) {
+            true => {}
+            false => return Err(limit("too many requests: wait a second")),
+        },
+        (Shown::Nothing | Shown::Refused(_), _) => {
+            peer.place.visit(Instant::now()).map_err(|full| limit(full.to_string()))?;
+        }
+    }
+    request.extensions_mut().insert(shown);
+    Ok(())
+}
+
+fn is_for_us(app: &App, peer: &Peer, request: &Request) -> Result<(), Problem> {
     let ours = app.addresses();
     hosts::check(request.headers(), request.uri(), peer.front, &ours).map_err(|who| match who {
         Stranger::NoHost => Problem::bad_request("a request has to name one host"),
@@ -79,13 +102,7 @@ fn admit(app: &App, peer: &Peer, request: &Request) -> Result<(), Problem> {
             let detail = "another web page sent this: only our own page may";
             Problem::new(StatusCode::FORBIDDEN, "forbidden_origin", detail)
         }
-    })?;
-    peer.place.greet().map_err(|full| limit(full.to_string()))?;
-    let from = peer.place.from();
-    match peer.place.is_guest() || lock(&app.rates).visit(from, Instant::now()) {
-        true => Ok(()),
-        false => Err(limit("too many requests from this address: wait a minute")),
-    }
+    })
 }
 
 /// Closes, so that going on costs a handshake each time.

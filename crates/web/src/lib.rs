@@ -5,8 +5,8 @@
 //! nothing of WebRTC, nodes or viewers.
 //!
 //! ```text
-//! TCP ─▶ Door ─▶ TLS ─▶ head ─▶ guard (Host, Origin) ─▶ routes ─▶ guest (Bearer, scope) ─▶ Stage
-//!        full    5 s    8 KiB   403                     404, 405  401, 403, 429
+//! TCP ─▶ Door ─▶ TLS ─▶ head ─▶ guard (Host, Origin) ─▶ guest (Bearer) ─▶ routes ─▶ scope ─▶ Stage
+//!        full    5 s    8 KiB   403                     429               404, 405  401, 403
 //! ```
 //!
 //! Every refusal is a problem document (RFC 9457) with words for people; a browser that navigates gets
@@ -37,5 +37,6 @@ mod web;
 mod whip;
 mod write_limit;
 
+pub use listen::serves;
 pub use stage::{Answered, PageReport, PageState, Refusal, Restarted, SessionKey, Stage, Viewer};
 pub use web::{AddressSource, Web, WebConfig, WebError};

@@ -33,6 +33,16 @@ fn open_everywhere(port: u16) -> io::Result<TcpListener> {
     }
 }
 
+/// Whether a socket that listens at `listen` takes connections to this machine's address `ip`: all of
+/// them for `[::]`, those of IPv4 for `0.0.0.0`, else its own alone.
+pub fn serves(listen: IpAddr, ip: IpAddr) -> bool {
+    match listen.to_canonical() {
+        IpAddr::V4(all) if all.is_unspecified() => ip.is_ipv4(),
+        IpAddr::V6(all) if all.is_unspecified() => true,
+        one => one == ip,
+    }
+}
+
 /// Listens at one address.
 pub(crate) fn open(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
@@ -46,4 +56,25 @@ pub(crate) fn open(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
     TcpListener::from_std(socket.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_takes_what_comes_to_the_addresses_that_it_listens_at() {
+        let takes = |listen: &str, ip: &str| serves(listen.parse().unwrap(), ip.parse().unwrap());
+        for (listen, v4, other, v6) in [
+            ("[::]", true, true, true),
+            ("0.0.0.0", true, true, false),
+            ("192.168.1.7", true, false, false),
+            ("[::ffff:192.168.1.7]", true, false, false),
+            ("[fd00::7]", false, false, true),
+        ] {
+            let listen = listen.trim_matches(['[', ']']);
+            let taken = ["192.168.1.7", "10.0.0.9", "fd00::7"].map(|ip| takes(listen, ip));
+            assert_eq!(taken, [v4, other, v6], "{listen}");
+        }
+    }
 }

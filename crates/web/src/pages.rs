@@ -53,7 +53,7 @@ pub(crate) fn refusal(problem: &Problem) -> String {
         "forbidden_origin" => "Another page asked",
         "not_found" => "There is nothing here",
         "not_authorized" | "wrong_scope" => "Not allowed",
-        "too_many_tries" | "limit" | "busy" => "One moment",
+        "too_many_tries" | "limit" | "busy" | "timeout" => "One moment",
         _ => problem.title(),
     };
     let next = "<a class=\"secondary\" href=\"/\">To the camera page</a>";

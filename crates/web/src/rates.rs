@@ -48,26 +48,33 @@ struct Rate {
     used: Instant,
 }
 
-/// What everybody asked for lately.
+/// What was asked for lately by one way in, without a credential.
+#[derive(Debug, Default)]
+pub(crate) struct Visits {
+    of: BTreeMap<IpAddr, Bucket>,
+}
+
+impl Visits {
+    /// Whether somebody at `from` may make another request.
+    pub(crate) fn take(&mut self, from: IpAddr, now: Instant) -> bool {
+        if !self.of.contains_key(&from) && self.of.len() >= ADDRESSES_MAX {
+            self.of.retain(|_, bucket| bucket.full_at > now);
+        }
+        if !self.of.contains_key(&from) && self.of.len() >= ADDRESSES_MAX {
+            let idlest = self.of.iter().min_by_key(|(_, bucket)| bucket.full_at);
+            idlest.map(|(ip, _)| *ip).and_then(|ip| self.of.remove(&ip));
+        }
+        self.of.entry(from).or_insert_with(|| Bucket::of_requests(now)).take(now)
+    }
+}
+
+/// What everybody with a credential asked for lately.
 #[derive(Debug, Default)]
 pub(crate) struct Rates {
     of: BTreeMap<String, Rate>,
-    visitors: BTreeMap<IpAddr, Bucket>,
 }
 
 impl Rates {
-    /// Whether somebody at `from` may make another request without having shown a credential.
-    pub(crate) fn visit(&mut self, from: IpAddr, now: Instant) -> bool {
-        if !self.visitors.contains_key(&from) && self.visitors.len() >= ADDRESSES_MAX {
-            self.visitors.retain(|_, bucket| bucket.full_at > now);
-        }
-        if !self.visitors.contains_key(&from) && self.visitors.len() >= ADDRESSES_MAX {
-            let idlest = self.visitors.iter().min_by_key(|(_, bucket)| bucket.full_at);
-            idlest.map(|(ip, _)| *ip).and_then(|ip| self.visitors.remove(&ip));
-        }
-        self.visitors.entry(from).or_insert_with(|| Bucket::of_requests(now)).take(now)
-    }
-
     /// Whether `id` may make another request.
     pub(crate) fn request(&mut self, id: &str, now: Instant) -> bool {
         self.rate(id, now).requests.take(now)
@@ -122,19 +129,19 @@ mod tests {
 
     #[test]
     fn one_address_asks_only_so_often_and_only_so_many_are_remembered() {
-        let (mut rates, mut now) = (Rates::default(), Instant::now());
+        let (mut visits, mut now) = (Visits::default(), Instant::now());
         let ip = |n: usize| IpAddr::from([10, 0, (n / 256) as u8, (n % 256) as u8]);
-        assert!((0..MESSAGE_BURST_MAX).all(|_| rates.visit(ip(0), now)));
-        assert!(!rates.visit(ip(0), now));
+        assert!((0..MESSAGE_BURST_MAX).all(|_| visits.take(ip(0), now)));
+        assert!(!visits.take(ip(0), now));
         // Whoever has asked most stays in mind.
         for n in 1..2 * ADDRESSES_MAX {
-            assert!(rates.visit(ip(n), now));
+            assert!(visits.take(ip(n), now));
         }
-        assert_eq!(rates.visitors.len(), ADDRESSES_MAX);
-        assert!(!rates.visit(ip(0), now));
+        assert_eq!(visits.of.len(), ADDRESSES_MAX);
+        assert!(!visits.take(ip(0), now));
         now += Duration::from_secs(60);
-        assert!(rates.visit(ip(9999), now));
-        assert_eq!(rates.visitors.len(), 1, "all others may ask again as often as at first");
+        assert!(visits.take(ip(9999), now));
+        assert_eq!(visits.of.len(), 1, "all others may ask again as often as at first");
     }
 
     #[test]

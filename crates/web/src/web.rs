@@ -114,10 +114,10 @@ impl Web {
             let root = WebRoot::load_or_create(&home)?;
             let door = DoorGuard::open(&home, &slot)?;
             let socket = open(listen, door.remembered_port())?;
-            let port = socket.local_addr().map_err(WebError::NoPort)?.port();
+            let bound = socket.local_addr().map_err(WebError::NoPort)?;
             let (der, fingerprint) = (root.der().to_vec(), root.fingerprint());
-            let addresses = Addresses::new(source, root, door, port)?;
-            Ok::<_, WebError>((socket, port, addresses, der, fingerprint))
+            let addresses = Addresses::new(source, root, door, bound)?;
+            Ok::<_, WebError>((socket, bound.port(), addresses, der, fingerprint))
         });
         let opened = opened.await.map_err(|error| WebError::Thread(error.to_string()))?;
         let (socket, port, addresses, root_der, fingerprint) = opened?;
@@ -155,26 +155,26 @@ impl Web {
     pub async fn run(self, cancel: CancellationToken) {
         let Self { socket, plain, addresses, app, .. } = self;
         let closing = app.cancel.clone();
-        let page = Front { router: routes::all(Arc::clone(&app)), closing: closing.clone() };
-        let whip = Front { router: routes::whip_only(Arc::clone(&app)), closing: closing.clone() };
-        let door = Arc::new(Door::default());
+        let page = Front::new(routes::all(Arc::clone(&app)), closing.clone());
+        let whip = Front::new(routes::whip_only(Arc::clone(&app)), closing.clone());
         // Dropping the set ends whatever is in it.
         let mut tasks = JoinSet::new();
         let (following, over) = (Arc::clone(&addresses).follow(app), closing.clone());
         tasks.spawn(async move { over.run_until_cancelled(following).await.unwrap_or_default() });
         let plain = plain.as_ref().map(|(socket, _)| socket);
         while !cancel.is_cancelled() {
-            let room = door.has_room();
+            let (page_room, whip_room) = (page.door.has_room(), whip.door.has_room());
             tokio::select! {
                 () = cancel.cancelled() => {}
                 Some(_) = tasks.join_next() => {}
-                () = door.freed(), if !room => {}
-                accepted = socket.accept(), if room => match accepted {
-                    Ok((tcp, remote)) => page.secure(&door, tcp, remote, &addresses, &mut tasks),
+                () = page.door.freed(), if !page_room => {}
+                () = whip.door.freed(), if !whip_room => {}
+                accepted = socket.accept(), if page_room => match accepted {
+                    Ok((tcp, remote)) => page.secure(tcp, remote, &addresses, &mut tasks),
                     Err(error) => pause(&error).await,
                 },
-                accepted = accept(plain), if room => match accepted {
-                    Ok((tcp, remote)) => whip.plain(&door, tcp, remote, &mut tasks),
+                accepted = accept(plain), if whip_room => match accepted {
+                    Ok((tcp, remote)) => whip.plain(tcp, remote, &mut tasks),
                     Err(error) => pause(&error).await,
                 },
             }
@@ -186,14 +186,18 @@ impl Web {
 
 /// One of the two ways in.
 struct Front {
+    door: Arc<Door>,
     router: Router,
     closing: CancellationToken,
 }
 
 impl Front {
+    fn new(router: Router, closing: CancellationToken) -> Self {
+        Self { door: Arc::default(), router, closing }
+    }
+
     fn secure(
         &self,
-        door: &Arc<Door>,
         tcp: TcpStream,
         remote: SocketAddr,
         addresses: &Addresses,
@@ -205,26 +209,20 @@ impl Front {
             tracing::debug!("a connection from outside the local network was closed");
             return;
         };
-        if let Some(connection) = self.connection(door, tcp, local, remote) {
+        if let Some(connection) = self.connection(tcp, local, remote) {
             tasks.spawn(connection.secure(tls));
         }
     }
 
-    fn plain(&self, door: &Arc<Door>, tcp: TcpStream, remote: SocketAddr, tasks: &mut JoinSet<()>) {
+    fn plain(&self, tcp: TcpStream, remote: SocketAddr, tasks: &mut JoinSet<()>) {
         let Ok(local) = tcp.local_addr() else { return };
-        if let Some(connection) = self.connection(door, tcp, local, remote.ip().to_canonical()) {
+        if let Some(connection) = self.connection(tcp, local, remote.ip().to_canonical()) {
             tasks.spawn(connection.plain());
         }
     }
 
-    fn connection(
-        &self,
-        door: &Arc<Door>,
-        tcp: TcpStream,
-        local: SocketAddr,
-        remote: IpAddr,
-    ) -> Option<Connection> {
-        let place = match door.admit(remote) {
+    fn connection(&self, tcp: TcpStream, local: SocketAddr, remote: IpAddr) -> Option<Connection> {
+        let place = match self.door.admit(remote) {
             Ok(place) => place,
             Err(full) => {
                 tracing::debug!("refused {remote}: {full}");

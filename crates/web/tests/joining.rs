@@ -49,6 +49,83 @@ async fn a_used_an_expired_and_an_unknown_token_are_refused_each_in_its_own_word
     assert_eq!(page.store.list().unwrap().len(), 1);
 }
 
+/// What a page sends that draws its own credential.
+fn with_own(token: &str, name: &str, credential: &str) -> String {
+    json!({ "token": token, "name": name, "scope": "publish", "credential": credential })
+        .to_string()
+}
+
+#[tokio::test]
+async fn a_phone_whose_answer_was_lost_asks_again_with_the_credential_that_it_drew() {
+    let page = Page::serve().await;
+    let token = page.store.issue_token(PhoneScope::Publish).unwrap();
+    let [own, other] = ["A".repeat(43), "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE".into()];
+    let joins = async |body: String| page.client.json("POST", "/api/join", "", &body).await;
+    let body = with_own(&token.text, "Ann's phone", &own);
+    // It gives up before the answer comes.
+    let mut gone = page.client.connect().await.unwrap();
+    let fields = [("Content-Type", "application/json")];
+    let raw = support::request(page.client.address, "POST", "/api/join", &fields, &body);
+    tokio::io::AsyncWriteExt::write_all(&mut gone, raw.as_bytes()).await.unwrap();
+    let used = async {
+        while page.store.token_state(&token.text) != TokenState::Used {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(support::PATIENCE, used).await.unwrap();
+    drop(gone);
+    let id = page.store.list().unwrap()[0].id.clone();
+    let expected = json!({ "credential": own, "id": id, "name": "Ann's phone" });
+    for _ in 0..2 {
+        let joined = joins(body.clone()).await;
+        assert_eq!((joined.status, joined.json()), (200, expected.clone()));
+    }
+    assert_eq!(page.store.list().unwrap().len(), 1);
+    // Whoever saw the code, and not what the phone drew, is late all the same.
+    let used = (401, "token_used".to_owned());
+    assert_eq!(joins(with_own(&token.text, "Eve", &other)).await.refusal(), used);
+    assert_eq!(page.client.join(&token.text).await.refusal(), used);
+    let auth = format!("Bearer {own}");
+    let me = page.client.get("/api/me", &[("Authorization", &auth)]).await;
+    assert_eq!(me.json()["id"], *id);
+    // Nobody comes back by it who was removed.
+    page.store.revoke(&id).unwrap();
+    assert_eq!(joins(body).await.refusal(), used);
+    assert_eq!(page.store.list().unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_credential_of_another_shape_is_refused_and_the_code_stays_good() {
+    let page = Page::serve().await;
+    let token = page.store.issue_token(PhoneScope::Publish).unwrap();
+    let joins = async |body: String| page.client.json("POST", "/api/join", "", &body).await;
+    let good = "A".repeat(43);
+    for wrong in [
+        String::new(),
+        "A".repeat(42),
+        "A".repeat(44),
+        format!("{}=", "A".repeat(43)),
+        format!("{}+", "A".repeat(42)),
+        format!("{} ", "A".repeat(42)),
+        // Bits that no 32 bytes have.
+        format!("{}B", "A".repeat(42)),
+        "A".repeat(2000),
+    ] {
+        let refused = joins(with_own(&token.text, "Ann", &wrong)).await;
+        assert_eq!(refused.refusal(), (400, "bad_request".into()), "{wrong}");
+        assert!(refused.body.contains("43 characters"), "{refused:?}");
+    }
+    assert_eq!(joins(format!(r#"{{"token":"{}","credential":7}}"#, token.text)).await.status, 400);
+    assert_eq!(page.store.token_state(&token.text), TokenState::Fresh);
+    assert_eq!(joins(with_own(&token.text, "Ann", &good)).await.status, 200);
+    // Not for somebody else, who has it already.
+    let (encoder, _) = page.store.issue_encoder("OBS").unwrap();
+    let token = page.store.issue_token(PhoneScope::Publish).unwrap();
+    let taken = joins(with_own(&token.text, "Ann", &encoder)).await;
+    assert_eq!(taken.refusal(), (409, "credential_taken".into()));
+    assert_eq!(page.store.token_state(&token.text), TokenState::Fresh);
+}
+
 #[tokio::test]
 async fn without_a_token_nobody_gets_in() {
     let page = Page::serve().await;

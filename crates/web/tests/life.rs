@@ -4,12 +4,15 @@
 
 mod support;
 
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use lanlens_model::limits::STREAMS_PER_CREDENTIAL_MAX;
 use lanlens_web::{Web, WebConfig};
 use support::{Page, Stub};
 use tokio::io::AsyncWriteExt;
+use tokio_util::sync::CancellationToken;
 
 #[tokio::test]
 async fn the_page_hears_who_watches_as_it_changes_and_a_heartbeat_meanwhile() {
@@ -109,6 +112,40 @@ async fn a_page_that_is_served_again_has_its_port_and_certificate_and_knows_its_
     assert_eq!(lanlens_identity::running_doors(&home).len(), 1);
     let again = bind(config).await;
     assert_eq!((again.port(), again.root_fingerprint()), (port, &*root));
+}
+
+#[tokio::test]
+async fn other_programs_are_told_of_the_addresses_that_are_served_and_of_no_others() {
+    let ips = |all: &[&str]| all.iter().map(|ip| ip.parse().unwrap()).collect::<Vec<IpAddr>>();
+    let [first, later] =
+        [ips(&["192.168.77.7", "fd00::7"]), ips(&["192.168.77.8", "fd00::7", "fd00::8"])];
+    for (listen, at_first, then) in [
+        (None, first.clone(), later.clone()),
+        (Some("[::]:0"), first.clone(), later.clone()),
+        (Some("0.0.0.0:0"), first[..1].to_vec(), later[..1].to_vec()),
+        // Where `--web` names one, nothing comes in on the others.
+        (Some("127.0.0.1:0"), ips(&["127.0.0.1"]), ips(&["127.0.0.1"])),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let home = lanlens_identity::Home::open(dir.path()).unwrap();
+        let addresses = Arc::new(Mutex::new(first.clone()));
+        let listen = listen.map(|listen| listen.parse().unwrap());
+        let config = WebConfig { listen, ..support::config(&addresses, false) };
+        let web = Web::bind(config, &home, Arc::new(Stub::default())).await.unwrap();
+        let told = || lanlens_identity::running_doors(&home)[0].addresses.clone();
+        assert_eq!(told(), at_first, "{listen:?}");
+        let cancel = CancellationToken::new();
+        let running = tokio::spawn(web.run(cancel.clone()));
+        addresses.lock().unwrap().clone_from(&later);
+        let follows = async {
+            while told() != then {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(support::PATIENCE, follows).await.unwrap();
+        cancel.cancel();
+        running.await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -61,6 +61,12 @@ async fn no_token_no_credential_and_no_session_stands_in_the_log() {
     let auth = format!("Bearer {credential}");
     page.client.join(&token.text).await;
     page.client.join("a-guessed-token").await;
+    let token_of_own = page.store.issue_token(PhoneScope::Publish).unwrap();
+    let own = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE";
+    let body = serde_json::json!({ "token": token_of_own.text, "credential": own }).to_string();
+    assert_eq!(page.client.json("POST", "/api/join", "", &body).await.status, 200);
+    let malformed = body.replace(own, "an-odd-credential");
+    assert_eq!(page.client.json("POST", "/api/join", "", &malformed).await.status, 400);
     page.client.get("/api/me", &[("Authorization", "Bearer a-guessed-credential")]).await;
     let offer = [("Authorization", &*auth), ("Content-Type", "application/sdp")];
     page.client.send("POST", "/whip", &offer, "v=0 the-offer").await;
@@ -74,6 +80,9 @@ async fn no_token_no_credential_and_no_session_stands_in_the_log() {
     for secret in [
         &*token.text,
         credential,
+        &*token_of_own.text,
+        own,
+        "an-odd-credential",
         "a-guessed-token",
         "a-guessed-credential",
         "session0",

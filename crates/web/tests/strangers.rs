@@ -61,8 +61,6 @@ async fn an_address_that_this_machine_gets_is_ours_within_seconds_and_lost_again
         }
     };
     tokio::time::timeout(support::PATIENCE, waits(200)).await.unwrap();
-    let doors = lanlens_identity::running_doors(&page.home);
-    assert_eq!(doors[0].addresses, [std::net::IpAddr::from([192, 168, 77, 7])]);
     page.addresses.lock().unwrap().clear();
     tokio::time::timeout(support::PATIENCE, waits(403)).await.unwrap();
 }

@@ -51,14 +51,20 @@ struct Token {
     issued_s: u64,
     expires_s: u64,
     used: bool,
+    /// The hash of the credential that it was exchanged for. Older files do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    used_by: Option<Hash>,
 }
 
 impl Token {
-    fn state(&self, now_s: u64) -> TokenState {
+    /// Whether its time is over, used or not.
+    fn is_over(&self, now_s: u64) -> bool {
         // A clock that was set back must not make a token live longer.
-        let over = now_s >= self.expires_s
-            || self.issued_s > now_s.saturating_add(PHONE_TOKEN_TIME.as_secs());
-        match (self.used, over) {
+        now_s >= self.expires_s || self.issued_s > now_s.saturating_add(PHONE_TOKEN_TIME.as_secs())
+    }
+
+    fn state(&self, now_s: u64) -> TokenState {
+        match (self.used, self.is_over(now_s)) {
             (true, _) => TokenState::Used,
             (false, true) => TokenState::Expired,
             (false, false) => TokenState::Fresh,
@@ -108,7 +114,8 @@ impl Lists {
     /// Gives out a token; returns when it expires.
     pub(super) fn issue(&mut self, hash: Hash, scope: PhoneScope, now_s: u64) -> u64 {
         let expires_s = now_s.saturating_add(PHONE_TOKEN_TIME.as_secs());
-        self.tokens.push(Token { hash, scope, issued_s: now_s, expires_s, used: false });
+        let (used, used_by) = (false, None);
+        self.tokens.push(Token { hash, scope, issued_s: now_s, expires_s, used, used_by });
         while self.tokens.len() > PHONE_TOKENS_MAX {
             let spent = |token: &Token| token.state(now_s) != TokenState::Fresh;
             self.tokens.remove(self.tokens.iter().position(spent).unwrap_or_default());
@@ -123,7 +130,8 @@ impl Lists {
             .map_or(TokenState::Unknown, |token| token.state(now_s))
     }
 
-    /// Exchanges a token for a credential whose secret has the hash `bearer`.
+    /// Exchanges a token for a credential whose secret has the hash `bearer`; again for the same one,
+    /// see [`Lists::again`].
     pub(super) fn redeem(
         &mut self,
         token: &Hash,
@@ -139,16 +147,46 @@ impl Lists {
                 return Err(RedeemError::WrongScope(found.scope));
             }
             TokenState::Fresh => {}
-            TokenState::Used => return Err(RedeemError::Used),
+            TokenState::Used => {
+                return self.again(token, scope, &bearer, now_s).ok_or(RedeemError::Used);
+            }
             TokenState::Expired => return Err(RedeemError::Expired),
             TokenState::Unknown => return Err(RedeemError::Unknown),
         }
-        let credential =
-            self.admit(bearer, PhoneKind::Phone, scope, name, now_s).ok_or(RedeemError::Full)?;
+        let credential = match self.check(&bearer, now_s) {
+            // A phone that was let in already, and did not hear of it before it had another token.
+            Some(known) if (known.kind, known.scope) == (PhoneKind::Phone, scope) => {
+                self.rename(&known.id, name);
+                self.touch(&known.id, now_s);
+                Credential { name: cut(name).to_owned(), ..known }
+            }
+            Some(_) => return Err(RedeemError::Taken),
+            None => {
+                let admitted = self.admit(bearer, PhoneKind::Phone, scope, name, now_s);
+                admitted.ok_or(RedeemError::Full)?
+            }
+        };
+        let at = find(&self.tokens, |token| &token.hash, token);
         if let Some(token) = at.and_then(|at| self.tokens.get_mut(at)) {
             token.used = true;
+            token.used_by = Some(bearer);
         }
         Ok(credential)
+    }
+
+    /// Whom a used token let in, for somebody who brings the secret of that very credential: it got no
+    /// answer, and asks once more. `None` when the token's time is over, or the guest was removed.
+    pub(super) fn again(
+        &self,
+        token: &Hash,
+        scope: PhoneScope,
+        bearer: &Hash,
+        now_s: u64,
+    ) -> Option<Credential> {
+        let at = find(&self.tokens, |token| &token.hash, token)?;
+        let token = self.tokens.get(at).filter(|t| !t.is_over(now_s) && t.scope == scope)?;
+        let same = bool::from(token.used_by.as_ref()?.is(bearer));
+        same.then(|| self.check(bearer, now_s)).flatten()
     }
 
     /// A new credential; `None` if there are too many.

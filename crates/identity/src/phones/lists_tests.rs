@@ -65,6 +65,76 @@ fn whoever_is_late_with_a_token_hears_what_became_of_it_for_a_day() {
 }
 
 #[test]
+fn a_token_gives_the_same_credential_again_while_its_time_lasts_and_nothing_to_anybody_else() {
+    let mut lists = Lists::default();
+    let expires_s = lists.issue(h(1), PhoneScope::Publish, NOW);
+    lists.issue(h(2), PhoneScope::Publish, NOW);
+    let ann = redeem(&mut lists, 1, 100, NOW).unwrap();
+    let ben = redeem(&mut lists, 2, 200, NOW).unwrap();
+    let before = lists.clone();
+    assert_eq!(redeem(&mut lists, 1, 100, expires_s - 1).unwrap(), ann);
+    assert_eq!(lists, before, "nothing is written");
+    // Somebody else's, though it is good; and for another purpose.
+    assert!(redeem(&mut lists, 1, 200, NOW).unwrap_err().contains("used already"));
+    assert_eq!(lists.again(&h(1), PhoneScope::Watch, &h(100), NOW), None);
+    for late in [expires_s, NOW - 3600] {
+        assert!(redeem(&mut lists, 1, 100, late).unwrap_err().contains("used already"));
+    }
+    assert!(lists.revoke(&ann.id));
+    assert!(redeem(&mut lists, 1, 100, NOW).unwrap_err().contains("used already"));
+    assert_eq!(lists.credentials(NOW), [ben]);
+}
+
+#[test]
+fn a_phone_that_brings_its_credential_to_another_token_is_the_same_phone() {
+    let mut lists = Lists::default();
+    for n in 1..=4 {
+        lists.issue(h(n), PhoneScope::Publish, NOW);
+    }
+    let first = redeem(&mut lists, 1, 100, NOW).unwrap();
+    let again = lists.redeem(&h(2), PhoneScope::Publish, "Ben's phone", h(100), NOW).unwrap();
+    assert_eq!((again.id.as_str(), again.name.as_str()), (first.id.as_str(), "Ben's phone"));
+    assert_eq!(lists.credentials(NOW), [again]);
+    assert_eq!(lists.state(&h(2), NOW), TokenState::Used);
+    // An encoder does not become a phone, nor somebody who watches a publisher.
+    lists.admit(h(200), PhoneKind::Encoder, PhoneScope::Publish, "OBS", NOW);
+    lists.admit(h(300), PhoneKind::Phone, PhoneScope::Watch, "Cleo", NOW);
+    for (token, bearer) in [(3, 200), (4, 300)] {
+        assert!(redeem(&mut lists, token, bearer, NOW).unwrap_err().contains("draw another"));
+        assert_eq!(lists.state(&h(token), NOW), TokenState::Fresh);
+    }
+    assert_eq!(lists.guests.len(), 3);
+}
+
+#[test]
+fn a_token_is_used_up_also_when_others_are_forgotten_at_the_same_moment() {
+    let mut lists = Lists::default();
+    for n in 1..=3 {
+        lists.issue(h(n), PhoneScope::Publish, NOW);
+    }
+    let now_s = NOW + PHONE_TOKEN_TIME.as_secs() + SPENT_KEPT_S;
+    for n in 4..=5 {
+        lists.issue(h(n), PhoneScope::Publish, now_s);
+    }
+    redeem(&mut lists, 4, 100, now_s).unwrap();
+    let states = [1, 4, 5].map(|n| lists.state(&h(n), now_s));
+    assert_eq!(states, [TokenState::Unknown, TokenState::Used, TokenState::Fresh]);
+}
+
+#[test]
+fn a_list_that_an_older_version_wrote_is_read() {
+    let mut lists = Lists::default();
+    lists.issue(h(1), PhoneScope::Publish, NOW);
+    redeem(&mut lists, 1, 100, NOW).unwrap();
+    let mut text = serde_json::to_value(&lists).unwrap();
+    let token = text["tokens"][0].as_object_mut().unwrap();
+    assert!(token.remove("used_by").is_some());
+    let mut older: Lists = serde_json::from_value(text).unwrap();
+    assert!(redeem(&mut older, 1, 100, NOW).unwrap_err().contains("used already"));
+    assert!(older.check(&h(100), NOW).is_some());
+}
+
+#[test]
 fn so_many_tokens_are_kept_and_spent_ones_make_way_first() {
     let mut lists = Lists::default();
     for n in 0..PHONE_TOKENS_MAX {

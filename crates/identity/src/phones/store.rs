@@ -15,6 +15,8 @@ const VERSION: u32 = 1;
 const BYTES_MAX: u64 = 1024 * 1024;
 /// Secrets are shorter; nothing longer is looked at.
 const SECRET_BYTES_MAX: usize = 128;
+/// Random bytes of a credential.
+const BEARER_BYTES: usize = 32;
 
 /// The phones and encoders that may come in through this home's page. Cheap to clone; several
 /// programs of a home, and several threads, may use one at once. Every call reads the file, and some
@@ -72,17 +74,46 @@ impl PhoneStore {
         name: &str,
     ) -> Result<(String, Credential), RedeemError> {
         let (bearer, hash) = new_bearer()?;
-        let (token, now_s) = (Hash::of(bounded(token)), unix_s());
-        // Whoever brings nonsense does not hold up those who bring a token.
-        match self.load()?.state(&token, now_s) {
-            TokenState::Unknown => return Err(RedeemError::Unknown),
-            TokenState::Used => return Err(RedeemError::Used),
-            TokenState::Expired => return Err(RedeemError::Expired),
-            TokenState::Fresh => {}
+        self.exchange(token, scope, name, hash).map(|credential| (bearer, credential))
+    }
+
+    /// Exchanges a token like [`PhoneStore::redeem`], for a credential that the phone drew itself (of
+    /// the same shape): one whose answer was lost comes again with both, and hears the same as long as
+    /// the token would have been good.
+    ///
+    /// # Errors
+    /// See [`RedeemError`].
+    pub fn redeem_as(
+        &self,
+        token: &str,
+        scope: PhoneScope,
+        name: &str,
+        bearer: &str,
+    ) -> Result<Credential, RedeemError> {
+        if !is_bearer(bearer) {
+            return Err(RedeemError::NotACredential);
         }
-        let redeemed =
-            self.change(now_s, |lists| lists.redeem(&token, scope, name, hash, now_s))?;
-        redeemed.map(|credential| (bearer, credential))
+        self.exchange(token, scope, name, Hash::of(bearer))
+    }
+
+    fn exchange(
+        &self,
+        token: &str,
+        scope: PhoneScope,
+        name: &str,
+        bearer: Hash,
+    ) -> Result<Credential, RedeemError> {
+        let (token, now_s) = (Hash::of(bounded(token)), unix_s());
+        let lists = self.load()?;
+        // Whoever brings nonsense does not hold up those who bring a token.
+        match lists.state(&token, now_s) {
+            TokenState::Unknown => Err(RedeemError::Unknown),
+            TokenState::Expired => Err(RedeemError::Expired),
+            TokenState::Used => lists.again(&token, scope, &bearer, now_s).ok_or(RedeemError::Used),
+            TokenState::Fresh => {
+                self.change(now_s, |lists| lists.redeem(&token, scope, name, bearer, now_s))?
+            }
+        }
     }
 
     /// A lasting credential for an encoder; as with [`PhoneStore::redeem`], told once.
@@ -185,9 +216,15 @@ impl PhoneStore {
 }
 
 fn new_bearer() -> Result<(String, Hash), PhonesError> {
-    let text = BASE64URL_NOPAD.encode(&random_bytes::<32>()?);
+    let text = BASE64URL_NOPAD.encode(&random_bytes::<BEARER_BYTES>()?);
     let hash = Hash::of(&text);
     Ok((text, hash))
+}
+
+/// Whether this is of the shape that [`new_bearer`] makes.
+fn is_bearer(text: &str) -> bool {
+    text.len() <= SECRET_BYTES_MAX
+        && BASE64URL_NOPAD.decode(text.as_bytes()).is_ok_and(|bytes| bytes.len() == BEARER_BYTES)
 }
 
 /// Hashing megabytes helps nobody.

@@ -58,6 +58,32 @@ fn of_many_who_come_with_one_token_exactly_one_gets_in() {
 }
 
 #[test]
+fn of_a_phone_that_asks_many_times_at_once_every_request_gets_the_same_answer() {
+    let (_dir, home) = home();
+    let store = PhoneStore::open(&home);
+    let token = store.issue_token(PhoneScope::Publish).unwrap();
+    let (own, _) = new_bearer().unwrap();
+    let outcomes: Vec<_> = std::thread::scope(|scope| {
+        let tries: Vec<_> = (0..8)
+            .map(|_| {
+                let (home, token, own) = (&home, &token.text, &own);
+                let store = || PhoneStore::open(home);
+                scope.spawn(move || store().redeem_as(token, PhoneScope::Publish, "Ann", own))
+            })
+            .collect();
+        tries.into_iter().map(|one| one.join().unwrap().unwrap()).collect()
+    });
+    assert!(outcomes.iter().all(|one| *one == outcomes[0]));
+    assert_eq!(store.list().unwrap(), outcomes[..1]);
+    assert_eq!(store.check(&own).unwrap(), Some(outcomes[0].clone()));
+    let (other, _) = new_bearer().unwrap();
+    let refused = store.redeem_as(&token.text, PhoneScope::Publish, "Eve", &other).unwrap_err();
+    assert!(matches!(refused, RedeemError::Used), "{refused}");
+    let refused = store.redeem_as(&token.text, PhoneScope::Publish, "Ann", &own[1..]).unwrap_err();
+    assert!(matches!(refused, RedeemError::NotACredential), "{refused}");
+}
+
+#[test]
 fn whoever_reads_the_file_learns_no_secret_and_others_cannot_read_it() {
     let (dir, home) = home();
     let store = PhoneStore::open(&home);
@@ -65,9 +91,12 @@ fn whoever_reads_the_file_learns_no_secret_and_others_cannot_read_it() {
     let fresh = store.issue_token(PhoneScope::Watch).unwrap();
     let (phone, _) = store.redeem(&token.text, PhoneScope::Publish, "Ann").unwrap();
     let (encoder, _) = store.issue_encoder("OBS").unwrap();
+    let (own, _) = new_bearer().unwrap();
+    let token_of_own = store.issue_token(PhoneScope::Publish).unwrap();
+    store.redeem_as(&token_of_own.text, PhoneScope::Publish, "Ben", &own).unwrap();
     let path = dir.path().join("phones.json");
     let text = std::fs::read_to_string(&path).unwrap();
-    for secret in [&token.text, &fresh.text, &phone, &encoder] {
+    for secret in [&token.text, &fresh.text, &phone, &encoder, &token_of_own.text, &own] {
         assert!(!text.contains(secret.as_str()));
     }
     assert!(!format!("{fresh:?}").contains(&fresh.text));

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use lanlens_discovery::{best_first, interfaces};
 use lanlens_identity::{Home, JoinToken, PhoneScope, PhoneStore, TokenState, unix_s};
 use lanlens_model::{PhoneDoor, PhoneLink};
-use lanlens_web::Web;
+use lanlens_web::{Web, serves};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -41,7 +41,7 @@ impl Door {
         Self {
             store: PhoneStore::open(&home),
             interfaces: serving.interfaces.clone(),
-            listen: listen.filter(|address| !address.ip().is_unspecified()),
+            listen,
             port: web.port(),
             fingerprint: web.root_fingerprint().to_owned(),
             shown,
@@ -129,7 +129,7 @@ impl Door {
             let ip = address.ip;
             // A link-local address means something else on every machine.
             let usable = !matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local());
-            let served = self.listen.is_none_or(|listen| listen.ip() == ip);
+            let served = self.listen.is_none_or(|listen| serves(listen.ip(), ip));
             let url = format!("https://{}/#{token}", SocketAddr::new(ip, self.port));
             let interface = address.interface;
             (usable && served).then_some(PhoneLink { url, ip, interface, network })

@@ -1,6 +1,6 @@
 //! HTTP by hand, over TLS that trusts one root: so a test sends what no library would.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use rustls::crypto::ring;
@@ -9,7 +9,7 @@ use rustls::version::TLS13;
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -20,6 +20,8 @@ use super::PATIENCE;
 #[derive(Clone)]
 pub struct Client {
     pub address: SocketAddr,
+    /// Its own address; any where none was chosen.
+    source: Option<IpAddr>,
     tls: Arc<ClientConfig>,
 }
 
@@ -77,12 +79,25 @@ impl Client {
             .unwrap()
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Self { address, tls: Arc::new(tls) }
+        Self { address, source: None, tls: Arc::new(tls) }
+    }
+
+    /// The same at another address of loopback: another host of the network.
+    pub fn from(&self, source: impl Into<IpAddr>) -> Self {
+        Self { source: Some(source.into()), ..self.clone() }
+    }
+
+    /// A connection that says nothing yet, to `address`.
+    pub async fn tcp(&self, address: SocketAddr) -> std::io::Result<TcpStream> {
+        let Some(source) = self.source else { return TcpStream::connect(address).await };
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((source, 0).into())?;
+        socket.connect(address).await
     }
 
     /// A TLS connection, verified.
     pub async fn connect(&self) -> std::io::Result<TlsStream<TcpStream>> {
-        let tcp = TcpStream::connect(self.address).await?;
+        let tcp = self.tcp(self.address).await?;
         let name = ServerName::IpAddress(self.address.ip().into());
         TlsConnector::from(Arc::clone(&self.tls)).connect(name, tcp).await
     }
@@ -128,6 +143,26 @@ impl Client {
         stream.write_all(raw.as_bytes()).await.unwrap();
         Streaming { stream, seen: String::new() }
     }
+}
+
+/// A GET on a connection that stays open, and the answer, which is JSON. Without a field for
+/// credentials where `auth` is empty.
+pub async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    host: SocketAddr,
+    path: &str,
+    auth: &str,
+) -> String {
+    let shown = if auth.is_empty() { String::new() } else { format!("Authorization: {auth}\r\n") };
+    let raw = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{shown}\r\n");
+    stream.write_all(raw.as_bytes()).await.unwrap();
+    let (mut answer, mut part) = (String::new(), [0; 4096]);
+    while !answer.contains('}') {
+        let read = timeout(PATIENCE, stream.read(&mut part)).await.unwrap().unwrap();
+        assert_ne!(read, 0, "{answer}");
+        answer.push_str(&String::from_utf8_lossy(&part[..read]));
+    }
+    answer
 }
 
 /// The text of a request; without a length where there is no body.

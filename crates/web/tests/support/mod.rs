@@ -15,7 +15,7 @@ use lanlens_web::{Web, WebConfig};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub use client::{Answer, Client, exchange, request};
+pub use client::{Answer, Client, ask, exchange, request};
 pub use stub::{Call, Stub};
 
 /// Long enough for a machine that has much else to do.
