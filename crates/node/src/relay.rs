@@ -27,7 +27,9 @@ const TOLD_PART: u32 = 16;
 pub struct Demand {
     /// Somebody watches. Without anybody, no pictures need to be made.
     pub wanted: bool,
-    /// The most that the viewers' paths carry and the picture can use, kbit/s; 0 while nobody watches.
+    /// The most that the viewers' paths carry and a picture of 720p can use, or a larger one where that
+    /// comes, kbit/s; 0 while nobody watches. For a picture that is small from its beginning, whoever
+    /// films knows better.
     pub kbps: u32,
 }
 

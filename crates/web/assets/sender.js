@@ -7,7 +7,7 @@
 /**
  * @typedef {object} Shape
  * @property {boolean} wanted somebody watches
- * @property {number} kbps what the viewers need at most; 0: not told
+ * @property {number} kbps what the viewers' paths carry, and the most that they need; 0: not told
  * @property {Quality} quality
  */
 
@@ -30,6 +30,7 @@ export const qualityOf = (text) => (text in SIZES ? /** @type {Quality} */ (text
  */
 export function encodingFor({ wanted, kbps, quality }, { width = 0, height = 0 }) {
   const size = SIZES[quality];
+  const most = Math.min(size.kbps, enoughFor(width, height));
   const scale = Math.max(
     1,
     Math.max(width, height) / size.long,
@@ -37,10 +38,21 @@ export function encodingFor({ wanted, kbps, quality }, { width = 0, height = 0 }
   );
   return {
     active: wanted,
-    maxBitrate: Math.min(kbps > 0 ? Math.max(kbps, 150) : size.kbps, size.kbps) * 1000,
+    maxBitrate: Math.min(kbps > 0 ? Math.max(kbps, 150) : most, most) * 1000,
     maxFramerate: 30,
     scaleResolutionDownBy: Math.round(scale * 1000) / 1000,
   };
+}
+
+/**
+ * What a camera's picture can use, kbit/s: by its own size, never by what is left of it on a narrow path,
+ * or it could not grow again.
+ * @param {number} width 0: not known
+ * @param {number} height
+ */
+function enoughFor(width, height) {
+  if (!width || !height) return Infinity;
+  return Math.max(300, Math.round(2500 * ((width * height) / (1280 * 720)) ** 0.75));
 }
 
 /** Keeps one sender's parameters as wished; changes wait for each other. */

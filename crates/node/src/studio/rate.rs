@@ -167,16 +167,15 @@ impl RateControl {
     /// What a layer's encoder is to make, kbit/s: for the slowest of those who get all of it.
     pub(crate) fn kbps(&self, layer: Layer) -> u32 {
         let ceiling = self.ceiling(layer);
-        let one_layer = self.ceilings.one_layer;
-        let on_it = self.viewers.values().filter(|v| v.want(one_layer) == Want::All(layer));
-        let slowest = on_it.filter_map(|viewer| viewer.estimate_kbps).min();
-        let carried = slowest.map_or(ceiling, |kbps| (f64::from(kbps) * HEADROOM) as u32);
-        carried.max(KBPS_MIN).min(ceiling)
+        self.carried_kbps(layer).map_or(ceiling, |kbps| kbps.min(ceiling))
     }
 
-    /// What pictures need that only the low layer is made from, kbit/s: so many times its rate.
-    pub(crate) fn source_kbps_of_low(&self, factor: u32) -> u32 {
-        self.ceilings.low.saturating_mul(factor).min(self.ceilings.high)
+    /// What the slowest path of those carries who get all of a layer, kbit/s, as far as it is known.
+    pub(crate) fn carried_kbps(&self, layer: Layer) -> Option<u32> {
+        let one_layer = self.ceilings.one_layer;
+        let on_it = self.viewers.values().filter(|v| v.want(one_layer) == Want::All(layer));
+        let slowest = on_it.filter_map(|viewer| viewer.estimate_kbps).min()?;
+        Some(((f64::from(slowest) * HEADROOM) as u32).max(KBPS_MIN))
     }
 
     fn ceiling(&self, layer: Layer) -> u32 {

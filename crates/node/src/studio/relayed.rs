@@ -19,7 +19,8 @@ use lanlens_model::{Layer, VideoFormat};
 
 use super::encoding::KEYFRAME_EVERY;
 use super::low_queue::{LowQueue, Put};
-use super::{Shared, Studio, Trouble, lock};
+use super::rate::Ceilings;
+use super::{Shared, Studio, Trouble, ceilings, lock};
 use crate::relay::{Demand, Intake, Relay, Turn};
 
 /// Nobody says at which rate pictures will come; phones give about this many a second.
@@ -28,6 +29,9 @@ const FPS: u32 = 30;
 pub(crate) const SILENCE: Duration = Duration::from_secs(2);
 /// A capture time further back than this is a mistake of some clock.
 const AGE_MAX: Duration = Duration::from_secs(10);
+/// What phones are asked for. Where its path is narrow for a while, one sends smaller pictures; were it
+/// then allowed no more than those need, it could never send larger ones again.
+const ASKED: VideoFormat = VideoFormat { width: 1280, height: 720, fps: FPS };
 /// What the low layer is made from needs this many times its rate: the picture is larger.
 const LOW_SOURCE_FACTOR: u32 = 4;
 /// For viewers, where whoever takes in the pictures knows no better words.
@@ -124,6 +128,10 @@ fn is_after(time: u32, other: u32) -> bool {
     time.wrapping_sub(other).wrapping_sub(1) < 1 << 31
 }
 
+fn pixels(format: &VideoFormat) -> u64 {
+    u64::from(format.width) * u64::from(format.height)
+}
+
 fn format_of(sps: &Sps) -> VideoFormat {
     VideoFormat { width: sps.width, height: sps.height, fps: FPS }
 }
@@ -218,7 +226,7 @@ impl Shared {
     pub(super) fn tend_relayed(self: &Arc<Self>, relayed: &Relayed) {
         // First, so that of two callers the one who knows more comes last.
         let mut threads = lock(&relayed.threads);
-        relayed.relay.set_demand(relayed.turn, self.demand());
+        relayed.relay.set_demand(relayed.turn, self.demand(relayed));
         if !self.makes_low(relayed) {
             return;
         }
@@ -230,15 +238,17 @@ impl Shared {
         }
     }
 
-    fn demand(&self) -> Demand {
+    fn demand(&self, relayed: &Relayed) -> Demand {
         if self.ending.load(Ordering::Relaxed) {
             return Demand::default();
         }
-        let rates = lock(&self.rates);
+        let larger = |format: &VideoFormat| pixels(format) > pixels(&ASKED);
+        let format = relayed.format().filter(larger).unwrap_or(ASKED);
+        let Ceilings { high, low, .. } = ceilings(format, self.config.bitrate_kbps);
         let kbps = match (self.fanout.uses(Layer::High), self.fanout.uses(Layer::Low)) {
             (false, false) => return Demand::default(),
-            (true, _) => rates.kbps(Layer::High),
-            (false, true) => rates.source_kbps_of_low(LOW_SOURCE_FACTOR),
+            (true, _) => lock(&self.rates).carried_kbps(Layer::High).unwrap_or(high).min(high),
+            (false, true) => low.saturating_mul(LOW_SOURCE_FACTOR).min(high),
         };
         Demand { wanted: true, kbps }
     }

@@ -251,12 +251,12 @@ fn a_viewer_changes_its_layer_without_a_gap() {
 }
 
 #[test]
-fn a_phone_that_is_turned_passes_through_and_the_ceilings_follow() {
+fn a_phone_that_is_turned_passes_through_and_a_small_picture_may_grow_again() {
     let (studio, relay, _) = studio();
     let demand = relay.demand();
     let (mut high, mut low) = (watch(&studio, Layer::High), watch(&studio, Layer::Low));
-    let kbps = [((640, 360), (320, 180)), ((360, 640), (180, 320)), ((1280, 720), (320, 180))].map(
-        |(size, small)| {
+    let kbps = [((640, 360), (320, 180)), ((360, 640), (180, 320)), ((1920, 1080), (480, 270))]
+        .map(|(size, small)| {
             // What is still on its way through the decoder may be of the old size.
             let has_turned =
                 |unit: &EncodedUnit| unit.layer == Layer::Low && size_of(unit) == Some(small);
@@ -266,9 +266,9 @@ fn a_phone_that_is_turned_passes_through_and_the_ceilings_follow() {
             let stats = studio.stats();
             assert_eq!((stats.layers[0].width, stats.layers[0].height), size);
             demand.borrow().kbps
-        },
-    );
-    assert!(kbps[0] == kbps[1] && kbps[0] < 1000 && kbps[2] == 2500, "{kbps:?}");
+        });
+    // A phone on a narrow path sends small pictures; enough for a large one must be allowed later.
+    assert!(kbps[..2] == [2500; 2] && (4000..5000).contains(&kbps[2]), "{kbps:?}");
     leave(high);
     leave(low);
     studio.stop();
