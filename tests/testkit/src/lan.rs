@@ -112,6 +112,14 @@ impl Lan {
         in_namespace(&self.switch, &[&device[..], &queue].concat()).map(drop)
     }
 
+    /// Ends what [`Lan::narrow`] began.
+    ///
+    /// # Errors
+    /// When it was not narrow, or `tc` fails.
+    pub fn widen(&self, host: &Host) -> Result<()> {
+        self.in_switch(&["tc", "qdisc", "del", "dev", host.port(), "root"])
+    }
+
     /// Runs a command where the switch is.
     pub(crate) fn in_switch(&self, command: &[&str]) -> Result<()> {
         in_namespace(&self.switch, command).map(drop)

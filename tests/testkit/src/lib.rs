@@ -27,6 +27,7 @@ mod privilege;
 pub mod procfs;
 mod program;
 pub mod qr;
+pub mod terminal;
 
 pub use binaries::bin;
 pub use capture::Capture;
