@@ -11,8 +11,10 @@ const TIMEOUT_MS = 8000;
 /** The longest wait that the node may ask for, s. */
 const WAIT_MAX_S = 60;
 
-/** Codes of refusals that the same request may outlive. */
-const PASSING = new Set(["unreachable", "no_way", "busy", "limit", "server", "internal"]);
+/** Codes of refusals that the same request may outlive, whatever their status. */
+const PASSING = new Set(["unreachable", "no_way", "timeout", "busy", "limit", "server", "internal"]);
+/** Statuses below 500 that say the same: too slow, too early, too much. */
+const PASSING_STATUSES = new Set([408, 425, 429]);
 
 /** Why a request was refused, or got no answer. */
 export class Problem extends Error {
@@ -33,7 +35,7 @@ export class Problem extends Error {
 
   /** Whether trying the same again later makes sense. */
   get passing() {
-    return PASSING.has(this.code);
+    return PASSING.has(this.code) || PASSING_STATUSES.has(this.status) || this.status >= 500;
   }
 }
 
@@ -53,6 +55,8 @@ export function problemOf(status, body, retryAfter = null) {
   }
   const detail = typeof told.detail === "string" ? told.detail.slice(0, 400) : "";
   const waitMs = Math.min(Math.max(Number(retryAfter) || 0, 0), WAIT_MAX_S) * 1000;
+  // A body that came too slowly says nothing against what it would have said.
+  if (status === 408) return new Problem("timeout", detail, status, waitMs);
   if (typeof told.code === "string") return new Problem(told.code, detail, status, waitMs);
   const code =
     status === 401 ? "not_authorized"

@@ -2,10 +2,13 @@
  * The phone's camera: opens it, turns to the other one, torch and zoom, and says why it does not
  * open.
  *
- * Owns the one track there is. Knows nothing of where its pictures go.
+ * Owns the one track there is, and asks the browser for one camera at a time: two requests at once fail
+ * on a phone, or leave a camera running that nobody holds. Knows nothing of where its pictures go.
  */
 
 /** Which way a camera looks. @typedef {"environment" | "user"} Facing */
+
+/** What is wished of the camera. @typedef {"open" | "flip" | "close"} Wish */
 
 /**
  * @typedef {object} Abilities
@@ -64,6 +67,14 @@ export class Camera {
   zoom = 1;
   #onLost;
   #onInterrupted;
+  /** The wish that the browser is asked for now. @type {Wish | null} */
+  #asked = null;
+  /** A newer one, which is served when the browser has answered. @type {Wish | null} */
+  #next = null;
+  /** What the newest wish comes to, while one is open. @type {Promise<boolean> | null} */
+  #outcome = null;
+  /** Of the camera that opened last. @type {MediaTrackSettings} */
+  #settings = {};
 
   /**
    * @param {Facing} facing
@@ -83,31 +94,40 @@ export class Camera {
     return this.track?.readyState === "live" && !this.track.muted;
   }
 
-  /**
-   * Opens the camera that looks the wanted way.
-   * @returns {Promise<MediaStreamTrack>}
-   * @throws what getUserMedia throws
-   */
-  async open() {
-    return this.#take({ facing: this.facing, deviceId: this.deviceId });
+  /** Whether the browser is being asked for a camera. */
+  get opening() {
+    return this.#outcome !== null;
   }
 
-  /** Opens the other camera, and the old one again where that fails. */
-  async flip() {
-    const before = this.track?.getSettings() ?? {};
-    const wish = await this.#other(before);
-    try {
-      return await this.#take(wish);
-    } catch (error) {
-      await this.#take({ facing: this.facing, deviceId: before.deviceId });
-      throw error;
-    }
+  /**
+   * Opens the camera that looks the wanted way; one that is being opened will do.
+   * @returns {Promise<boolean>} whether a camera is open; false after `close`
+   * @throws what getUserMedia throws
+   */
+  open() {
+    return this.#want("open");
+  }
+
+  /**
+   * Opens the other camera, and the old one again where that fails.
+   * @returns {Promise<boolean>} as `open`
+   * @throws what getUserMedia throws
+   */
+  flip() {
+    return this.#want("flip");
+  }
+
+  /** Closes it, or whatever opens yet. */
+  close() {
+    if (this.#asked) this.#next = "close";
+    this.#drop();
   }
 
   /** @param {boolean} on */
   async setTorch(on) {
-    await this.track?.applyConstraints(/** @type {any} */ ({ advanced: [{ torch: on }] }));
-    this.torchOn = on;
+    const { track } = this;
+    await track?.applyConstraints(/** @type {any} */ ({ advanced: [{ torch: on }] }));
+    if (track === this.track) this.torchOn = on;
   }
 
   /** @param {number} zoom */
@@ -116,7 +136,50 @@ export class Camera {
     await this.track?.applyConstraints(/** @type {any} */ ({ advanced: [{ zoom }] }));
   }
 
-  close() {
+  /** Whoever wishes while a request is open waits for the newest wish too. @param {Wish} wish */
+  #want(wish) {
+    if (!this.#outcome) {
+      this.#next = wish;
+      this.#outcome = this.#serve();
+    } else if (wish === "flip" && this.#asked !== "flip") {
+      this.#next = wish;
+    } else if (this.#next === "close") {
+      this.#next = "open";
+    }
+    return this.#outcome;
+  }
+
+  /** Serves wishes, one request after the other, until there is no newer one. */
+  async #serve() {
+    /** @type {unknown} */
+    let trouble = null;
+    for (; this.#next; this.#asked = null) {
+      trouble = null;
+      this.#asked = this.#next;
+      this.#next = null;
+      const { facing, deviceId } = this;
+      try {
+        if (this.#asked === "flip") await this.#turn();
+        else if (this.#asked === "open") await this.#take({ facing, deviceId });
+      } catch (error) {
+        trouble = error;
+      }
+    }
+    this.#outcome = null;
+    if (trouble && !this.track) throw trouble;
+    return this.track !== null;
+  }
+
+  async #turn() {
+    const old = { facing: this.facing, deviceId: this.deviceId };
+    try {
+      await this.#take(await this.#other(this.#settings));
+    } catch {
+      if (!this.#next) await this.#take(old);
+    }
+  }
+
+  #drop() {
     const track = this.track;
     this.track = null;
     this.torchOn = false;
@@ -132,21 +195,24 @@ export class Camera {
    * @param {{facing: Facing, deviceId?: string}} wish
    */
   async #take(wish) {
-    this.close();
+    this.#drop();
     const stream = await streamOf(wish);
     const track = stream.getVideoTracks()[0];
     if (!track) throw new DOMException("no video track", "NotFoundError");
+    this.#settings = track.getSettings();
+    const { facingMode: facing, deviceId = "" } = this.#settings;
+    this.deviceId = deviceId;
+    this.facing = facing === "user" || facing === "environment" ? facing : wish.facing;
+    await this.#learn(track);
+    // Overtaken while the browser was busy: nobody wants these pictures any more.
+    if (this.#next) return track.stop();
+    if (track.readyState === "ended") throw new DOMException("taken away at once", "AbortError");
     // Faces and rooms, not slides: keeps the encoder's rate control as for film.
     track.contentHint = "motion";
     track.onended = () => this.#onLost();
     track.onmute = () => this.#onInterrupted(true);
     track.onunmute = () => this.#onInterrupted(false);
     this.track = track;
-    const { facingMode: facing, deviceId = "" } = track.getSettings();
-    this.deviceId = deviceId;
-    this.facing = facing === "user" || facing === "environment" ? facing : wish.facing;
-    await this.#learn(track);
-    return track;
   }
 
   /** @param {MediaStreamTrack} track */

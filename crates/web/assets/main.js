@@ -15,7 +15,7 @@ import { cutName, inAppBrowser, platformOf, suggestedName } from "./device.js";
 import { Dim } from "./dim.js";
 import { obstacle } from "./environment.js";
 import { Meter } from "./figures.js";
-import { forgetToken, rename, report, tokenIn, whoAmI } from "./join.js";
+import { forgetToken, rename, report, tokenHere, tokenIn, whoAmI } from "./join.js";
 import { againOf, noteOf, phaseOf } from "./phase.js";
 import { Run } from "./run.js";
 import { qualityOf } from "./sender.js";
@@ -43,7 +43,6 @@ class Page {
   /** @type {Run | null} */
   #run = null;
   #flipping = false;
-  #interrupted = false;
   #dark = false;
   #awake = true;
   #battery = UNKNOWN;
@@ -53,8 +52,11 @@ class Page {
   #figures = null;
   #meter = new Meter();
   #camera = new Camera(store.facing.get() === "user" ? "user" : "environment", store.device.get(), {
-    onLost: () => void this.#revive(),
-    onInterrupted: (interrupted) => this.#set(() => { this.#interrupted = interrupted; }),
+    onLost: () => {
+      this.#update();
+      void this.#revive();
+    },
+    onInterrupted: () => this.#update(),
   });
   #wake = new Wake((held) => this.#set(() => { this.#awake = held; }));
   #dim = new Dim((dark) => this.#set(() => { this.#dark = dark; }));
@@ -71,6 +73,16 @@ class Page {
     else void this.#begin();
   }
 
+  /** The system holds the camera back. */
+  get #interrupted() {
+    return !this.#camera.running && !this.#flipping;
+  }
+
+  /** Out of sight, and no camera for it: a computer's browser in the background goes on filming. */
+  get #away() {
+    return document.hidden && (platform !== "other" || !this.#camera.running);
+  }
+
   #phase() {
     const run = this.#run;
     return phaseOf({
@@ -83,6 +95,7 @@ class Page {
       eventsRetryAt: run?.eventsRetryAt ?? 0,
       wanted: run?.told?.wanted ?? true,
       interrupted: this.#interrupted,
+      away: this.#away,
     });
   }
 
@@ -103,7 +116,7 @@ class Page {
       name: this.#name,
       viewers: this.#run?.told?.viewers ?? [],
       figures: phase === "live" ? this.#figures : null,
-      note: noteOf(phase, { interrupted: this.#interrupted, awake: this.#awake }),
+      note: noteOf(phase, { away: this.#away, interrupted: this.#interrupted, awake: this.#awake }),
       abilities: this.#camera.abilities,
       torchOn: this.#camera.torchOn,
       zoom: this.#camera.zoom,
@@ -130,7 +143,7 @@ class Page {
     this.#set(() => { this.#trouble = null; });
     const obstructed = obstacle();
     if (obstructed) return this.#fail(obstructed);
-    if (!store.credential.get() && !tokenIn(location.hash)) return this.#fail("no_token");
+    if (!store.credential.get() && !tokenHere()) return this.#fail("no_token");
     const admitted = this.#admitted();
     if (!(await this.#openCamera()) || !(await admitted)) return;
     if (this.#run) this.#showCamera();
@@ -154,8 +167,10 @@ class Page {
       const problem = error instanceof Problem ? error : new Problem("server", "", 0);
       // No answer now is no reason to forget anything: Start asks again.
       if (problem.passing) return true;
-      store.credential.set("");
-      if (tokenIn(location.hash)) return true;
+      if (problem.status === 401 || problem.code === "wrong_scope") {
+        store.credential.set("");
+        if (tokenHere()) return true;
+      }
       this.#fail(problem.code, problem.detail);
       return false;
     }
@@ -165,9 +180,9 @@ class Page {
   async #openCamera() {
     if (this.#camera.running) return true;
     try {
-      await this.#camera.open();
+      const open = await this.#camera.open();
       this.#update();
-      return true;
+      return open;
     } catch (error) {
       this.#fail(cameraTrouble(error));
       return false;
@@ -218,18 +233,19 @@ class Page {
 
   /** The camera's pictures, whichever track they come from now, are shown and sent. */
   #showCamera() {
-    this.#interrupted = false;
     if (this.#camera.track) this.#run?.replaceTrack(this.#camera.track);
     this.#update();
   }
 
   /** The system took the camera away: takes it back as soon as the page is visible. */
   async #revive() {
-    if (document.hidden || this.#trouble || this.#flipping || this.#camera.running) return;
+    // Whoever waits for a camera already tells what comes of it.
+    if (document.hidden || this.#trouble || this.#camera.opening || this.#camera.running) return;
     try {
-      await this.#camera.open();
-      this.#showCamera();
+      if (await this.#camera.open()) this.#showCamera();
     } catch (error) {
+      // The phone was locked again meanwhile: the next look at the page is the next try.
+      if (document.hidden) return;
       const code = cameraTrouble(error);
       this.#fail(code === "camera_failed" ? "camera_lost" : code);
     }
@@ -239,16 +255,16 @@ class Page {
     if (this.#flipping || this.#trouble) return;
     this.#set(() => { this.#flipping = true; });
     try {
-      await this.#camera.flip();
+      if (!(await this.#camera.flip())) return;
       store.facing.set(this.#camera.facing);
       store.device.set(this.#camera.deviceId);
+      this.#showCamera();
     } catch (error) {
-      // The old camera is open again, or nothing is.
-      if (!this.#camera.track) this.#fail(cameraTrouble(error));
+      // Not even the old one opens.
+      this.#fail(cameraTrouble(error));
     } finally {
-      this.#flipping = false;
+      this.#set(() => { this.#flipping = false; });
     }
-    this.#showCamera();
   }
 
   /** @param {string} wish */
@@ -270,16 +286,15 @@ class Page {
   #report() {
     const credential = store.credential.get();
     if (!credential || !this.#run) return;
-    // A computer's browser in the background goes on filming; a phone's does not.
-    const hidden = document.hidden && (platform !== "other" || !this.#camera.running);
-    void report(credential, { hidden, battery: this.#battery.level, charging: this.#battery.charging });
+    void report(credential, { hidden: this.#away, battery: this.#battery.level, charging: this.#battery.charging });
   }
 
   #visibilityChanged() {
     this.#report();
+    this.#update();
     if (document.hidden) return;
     this.#run?.poke();
-    setTimeout(() => { if (this.#camera.track) void this.#revive(); }, REVIVE_MS);
+    setTimeout(() => void this.#revive(), REVIVE_MS);
   }
 
   /**
@@ -296,6 +311,14 @@ class Page {
     } else {
       await this.#begin();
     }
+  }
+
+  /** A code that is scanned again opens in the same tab, and nothing is loaded. */
+  #scanned() {
+    if (!this.#run) void this.#begin();
+    else if (this.#run.joining) this.#run.poke();
+    // It stays good for another phone.
+    else forgetToken();
   }
 
   #listen() {
@@ -321,8 +344,7 @@ class Page {
     });
     document.addEventListener("visibilitychange", () => this.#visibilityChanged());
     window.addEventListener("online", () => this.#run?.poke());
-    // A code that is scanned again opens in the same tab, and nothing is loaded.
-    window.addEventListener("hashchange", () => { if (tokenIn(location.hash) && !this.#run) void this.#begin(); });
+    window.addEventListener("hashchange", () => { if (tokenIn(location.hash)) this.#scanned(); });
     window.addEventListener("pagehide", () => this.#run?.stop());
     // A page that comes out of the browser's cache has lost its connections.
     window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });

@@ -6,6 +6,9 @@
 
 import { wordsFor } from "./words.js";
 
+/** A wait of which the seconds are told, beside its reason, ms. */
+const LONG_MS = 5000;
+
 /** @typedef {"opening" | "ready" | "joining" | "connecting" | "live" | "paused" | "reconnecting" | "trouble"} Phase */
 
 /**
@@ -19,6 +22,7 @@ import { wordsFor } from "./words.js";
  * @property {number} eventsRetryAt when the node is asked again, 0 while it talks to us
  * @property {boolean} wanted somebody watches
  * @property {boolean} interrupted the system holds the camera back
+ * @property {boolean} away the phone is locked, or shows something else
  */
 
 /** @param {Facts} facts @returns {Phase} */
@@ -31,21 +35,27 @@ export function phaseOf(facts) {
   if (progress.phase === "connected") {
     // The pictures may still arrive, but whoever ends or pauses them cannot say so.
     if (facts.eventsRetryAt > 0) return "reconnecting";
-    return facts.wanted && !facts.interrupted ? "live" : "paused";
+    return facts.wanted && !facts.interrupted && !facts.away ? "live" : "paused";
   }
   return progress.phase === "connecting" && !facts.before && !progress.problem ? "connecting" : "reconnecting";
 }
 
+const NOTES = {
+  away: "The phone is locked, or shows something else. With this page in front it goes on by itself.",
+  interrupted: "A call or another app has the camera. When that ends it goes on by itself.",
+  unwatched: "The camera starts by itself when somebody looks.",
+  asleep: "The screen may turn off, and stop the picture. Turn off battery saving, or touch it now and then.",
+};
+
 /**
  * The line below the name, where there is something to say.
  * @param {Phase} phase
- * @param {{interrupted: boolean, awake: boolean}} facts `awake`: the screen is kept on
+ * @param {{away: boolean, interrupted: boolean, awake: boolean}} facts `awake`: the screen is kept on
  */
-export function noteOf(phase, { interrupted, awake }) {
-  if (phase === "paused" && interrupted) return "The phone holds the camera back. It goes on by itself.";
-  if (phase === "paused") return "The camera starts by itself when somebody looks.";
-  if (phase === "live" && !awake) return "Keep the screen on: this browser may let the phone lock.";
-  return "";
+export function noteOf(phase, { away, interrupted, awake }) {
+  if (phase === "paused" && away) return NOTES.away;
+  if (phase === "paused") return interrupted ? NOTES.interrupted : NOTES.unwatched;
+  return phase === "live" && !awake ? NOTES.asleep : "";
 }
 
 /**
@@ -54,9 +64,10 @@ export function noteOf(phase, { interrupted, awake }) {
  */
 export function againOf({ progress, eventsRetryAt }) {
   const code = progress?.problem?.code ?? "unreachable";
-  const words = wordsFor(code, { detail: progress?.problem?.detail });
+  const words = wordsFor(code, { detail: progress?.problem?.detail, passing: true });
   const retryAt = progress?.phase === "waiting" ? progress.retryAt : eventsRetryAt;
-  // A refusal that passes has words of its own; silence counts down.
-  if (code === "unreachable") return { title: "", text: words.next, retryAt };
-  return { title: words.title, text: code === "no_way" ? words.next : words.text, retryAt };
+  // A refusal that passes has words of its own; silence counts down, and so does a long wait.
+  if (code === "unreachable") return { title: "", text: words.next, retryAt, long: false };
+  const long = (progress?.problem?.waitMs ?? 0) >= LONG_MS;
+  return { title: words.title, text: words.again || words.next, retryAt, long };
 }

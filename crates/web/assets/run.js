@@ -8,7 +8,7 @@
 import { Problem } from "./api.js";
 import { Backoff, pause } from "./backoff.js";
 import { Events } from "./events.js";
-import { forgetToken, join, tokenIn } from "./join.js";
+import { forgetAttempt, forgetToken, join, tokenHere } from "./join.js";
 import { Publisher } from "./publisher.js";
 import * as store from "./store.js";
 import { claimTab } from "./tab.js";
@@ -105,7 +105,7 @@ export class Run {
   }
 
   /**
-   * Exchanges the code for a credential, however long the node takes to answer.
+   * Exchanges the code for a credential, again and again until the node answers, one way or the other.
    * @param {string} name
    * @returns {Promise<Problem | null>} why it does not take the code
    */
@@ -113,13 +113,16 @@ export class Run {
     const backoff = new Backoff();
     while (!this.#over) {
       try {
-        const joined = await join(tokenIn(location.hash), name);
-        store.credential.set(joined.credential);
+        store.credential.set(await join(tokenHere(), name));
+        forgetAttempt();
         forgetToken();
         return null;
       } catch (error) {
         const problem = error instanceof Problem ? error : new Problem("server", "", 0);
-        if (!problem.passing) return problem;
+        if (!problem.passing) {
+          forgetAttempt();
+          return problem;
+        }
         const delay = Math.max(backoff.next(), problem.waitMs);
         this.progress = { phase: "waiting", retryAt: Date.now() + delay, problem };
         this.#listener.onChange();

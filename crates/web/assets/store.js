@@ -48,6 +48,8 @@ const lasting = open("localStorage");
 
 /** What this phone shows to the node that let it in. */
 export const credential = slot(lasting, "credential");
+/** A join that no answer confirmed yet: its token, a dot, and the credential that was drawn for it. */
+export const attempt = slot(lasting, "attempt");
 /** The camera's name. */
 export const name = slot(lasting, "name");
 /** Which way the camera looks. */

@@ -8,7 +8,7 @@ import { figuresOf, watchedBy } from "./words.js";
  * @typedef {object} Shown
  * @property {import("./phase.js").Phase} phase
  * @property {(import("./words.js").Words & {code: string, detail: string}) | null} trouble
- * @property {{title: string, text: string, retryAt: number}} again while reconnecting
+ * @property {ReturnType<typeof import("./phase.js").againOf>} again while reconnecting
  * @property {string} name
  * @property {{name: string}[]} viewers
  * @property {import("./figures.js").Figures | null} figures
@@ -141,10 +141,10 @@ function caption(shown) {
 }
 
 /** @param {Shown} shown */
-function again({ again: { title, text, retryAt } }) {
+function again({ again: { title, text, retryAt, long } }) {
   const seconds = Math.ceil((retryAt - Date.now()) / 1000);
   write(at("again-title"), title || (seconds > 0 ? `Reconnecting in ${seconds} s` : "Reconnecting…"));
-  write(at("again-text"), text);
+  write(at("again-text"), long && seconds > 0 ? `${text} Next try in ${seconds} s.` : text);
 }
 
 /** @param {Shown["trouble"]} trouble */

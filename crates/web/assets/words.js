@@ -11,6 +11,7 @@
  * @property {string} title
  * @property {string} text
  * @property {string} next what to do
+ * @property {string} again what is said while the page tries by itself; "": the same as `next`
  * @property {string} icon a symbol of index.html
  * @property {Action[]} actions
  */
@@ -23,11 +24,12 @@
  * @param {string} next
  * @param {string} icon
  * @param {Action[]} [actions]
+ * @param {string} [again]
  * @returns {Words}
  */
-const say = (title, text, next, icon, actions = []) => ({ title, text, next, icon, actions });
+const say = (title, text, next, icon, actions = [], again = "") => ({ title, text, next, icon, actions, again });
 
-const SCAN = "Scan the code on the computer’s screen: it shows a new one after each use.";
+const SCAN = "Scan the code that is on the computer’s screen now. If there is none, choose “Add phone” in Lanlens.";
 
 /** @type {Record<string, Words>} */
 const WORDS = {
@@ -52,11 +54,12 @@ const WORDS = {
     "Wait a minute, then scan the code on its screen.",
     "hourglass",
     ["retry"],
+    "The computer waits a moment. Then this goes on by itself.",
   ),
   revoked: say(
     "This phone was removed",
     "Somebody at the computer removed it, or it was not used for a long time.",
-    "To join again, scan the code on the computer’s screen.",
+    "To join again, choose “Add phone” in Lanlens on the computer and scan the code.",
     "prohibit",
   ),
   wrong_scope: say(
@@ -83,6 +86,7 @@ const WORDS = {
     "Stop a phone that is not needed. This one goes on by itself as soon as there is a place.",
     "phones",
     ["retry"],
+    "{text} This phone goes on by itself as soon as there is a place.",
   ),
   // The camera.
   permission: say(
@@ -102,7 +106,7 @@ const WORDS = {
   no_camera: say(
     "There is no camera",
     "The browser finds no camera on this device.",
-    "Connect one, or use another phone.",
+    "Connect one and try again, or use another phone.",
     "no_camera",
     ["retry"],
   ),
@@ -116,14 +120,14 @@ const WORDS = {
   camera_failed: say(
     "The camera does not start",
     "The browser could not open it.",
-    "Try again. If that does not help, restart the browser.",
+    "Try again. If that does not help, restart the phone and open this page again.",
     "no_camera",
     ["retry"],
   ),
   camera_lost: say(
     "The camera stopped",
     "It was unplugged, or the system took it away.",
-    "Try again.",
+    "Close other apps that use the camera, then try again.",
     "no_camera",
     ["retry"],
   ),
@@ -143,13 +147,13 @@ const WORDS = {
   ),
   no_h264: say(
     "This browser has no H.264",
-    "Cameras here speak H.264, and this browser cannot encode it.",
+    "That is the video which every viewer here understands, and this browser cannot make it.",
     "Open this page in Chrome, or in Safari on an iPhone. On some Android phones no browser has it.",
     "browser",
     ["copy"],
   ),
   unsupported_profile: say(
-    "This browser’s H.264 does not fit",
+    "This browser’s video does not fit",
     "It offers only kinds of H.264 that not every viewer can decode.",
     "Open this page in Chrome, or in Safari on an iPhone.",
     "browser",
@@ -177,19 +181,27 @@ const WORDS = {
     "no_wifi",
     ["retry"],
   ),
+  timeout: say(
+    "The Wi-Fi is slow here",
+    "What this phone sends takes too long to reach the computer.",
+    "Bring the phone closer to the Wi-Fi. It is tried again by itself.",
+    "no_wifi",
+    ["retry"],
+  ),
   unreachable: say(
     "The computer does not answer",
     "It may be off or asleep, or this phone left its Wi-Fi.",
-    "Keep this phone on the same Wi-Fi as the computer. It connects by itself.",
+    "Make sure that the computer is on, and this phone on the same Wi-Fi. It connects by itself.",
     "no_wifi",
     ["retry"],
   ),
   busy: say(
     "The computer is busy",
-    "It could not take the pictures just now.",
-    "It is tried again by itself.",
+    "It could not do its part just now.",
+    "It is tried again by itself. If it stays so, start Lanlens on the computer anew.",
     "hourglass",
     ["retry"],
+    "{text} It is tried again by itself.",
   ),
   browser: say(
     "The browser gave up",
@@ -212,28 +224,29 @@ const SAME = { not_authorized: "revoked", server: "busy", internal: "busy" };
 
 /** Where the permission is given back. @type {Record<Platform, string>} */
 const PERMISSION = {
-  ios: "Tap the symbol left of the address, choose Website Settings, and set Camera to Allow.",
-  android: "Tap the symbol left of the address, choose Permissions, and turn Camera on.",
-  other: "Click the symbol left of the address and allow the camera.",
+  ios: "Tap the symbol left of the address, choose Website Settings, set Camera to Allow, then try again.",
+  android: "Tap the symbol left of the address, choose Permissions, turn Camera on, then try again.",
+  other: "Click the symbol left of the address, allow the camera, then try again.",
 };
 
 /**
  * The words for a code.
  * @param {string} code
- * @param {{detail?: string, platform?: Platform, app?: string}} [about] what the node said of it, and
- *   where it happened
+ * @param {{detail?: string, platform?: Platform, app?: string, passing?: boolean}} [about] what the node
+ *   said of it, where it happened, and whether it is tried again by itself
  * @returns {Words}
  */
-export function wordsFor(code, { detail = "", platform = "other", app = "another app" } = {}) {
+export function wordsFor(code, { detail = "", platform = "other", app = "another app", passing = false } = {}) {
   const known = WORDS[SAME[code] ?? code];
-  const words = { .../** @type {Words} */ (known ?? WORDS.refused) };
+  const words = { .../** @type {Words} */ (known ?? (passing ? WORDS.busy : WORDS.refused)) };
   const browser = platform === "ios" ? "Safari" : platform === "android" ? "Chrome" : "a browser";
   if (code === "permission") words.next = PERMISSION[platform];
   // Our words know the phone; the node knows what is full, busy or strange.
   const tells = !known || known === WORDS.limit || known === WORDS.busy;
   if (tells && detail) words.text = asSentence(detail);
   const fill = (/** @type {string} */ text) => text.replaceAll("{app}", app).replaceAll("{browser}", browser);
-  return { ...words, title: fill(words.title), text: fill(words.text), next: fill(words.next) };
+  const again = words.again.replace("{text}", () => words.text);
+  return { ...words, title: fill(words.title), text: fill(words.text), next: fill(words.next), again };
 }
 
 /** The node writes its details as parts of a sentence. */

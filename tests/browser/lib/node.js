@@ -62,6 +62,12 @@ export class Node {
   refuse = null;
   /** Answers nothing at all: connections are cut. */
   dead = false;
+  /** How many answers to joins are lost on their way: what was asked for is done. */
+  losesJoins = 0;
+  /** The five minutes of the code are over. */
+  tokenIsOld = false;
+  /** An older node, which does not know that a phone can draw its credential itself. */
+  drawsCredentials = false;
   /** @type {any[]} */
   reports = [];
   /** @type {string[]} what was asked, as "METHOD path → status" */
@@ -69,9 +75,12 @@ export class Node {
   /** @type {Peer | null} */
   peer = null;
   credential = "";
+  /** How many phones came in by the code. */
+  joined = 0;
   /** @type {{key: string, tag: string} | null} */
   session = null;
   #token = randomBytes(16).toString("base64url");
+  #used = false;
   /** @type {Set<Answer>} */
   #streams = new Set();
   /** @type {Set<import("node:stream").Duplex>} */
@@ -114,6 +123,12 @@ export class Node {
   tell(change) {
     Object.assign(this.state, change);
     for (const stream of this.#streams) this.#event(stream);
+  }
+
+  /** Shows another code. */
+  renew() {
+    this.#token = randomBytes(16).toString("base64url");
+    this.#used = false;
   }
 
   /** Another run of the node: sessions are forgotten, credentials are not. */
@@ -159,12 +174,21 @@ export class Node {
     answer.writeHead(204).end();
   }
 
-  /** @param {{token: string, name: string}} wish @param {Answer} answer */
-  #join({ token, name }, answer) {
-    if (token !== this.#token) return problem(answer, 403, "token_unknown");
-    if (this.credential) return problem(answer, 403, "token_used");
-    this.credential = randomBytes(32).toString("base64url");
+  /** @param {{token: string, name: string, scope: string, credential: string}} wish @param {Answer} answer */
+  #join({ token, name, scope, credential }, answer) {
+    if (token !== this.#token) return problem(answer, 401, "token_unknown");
+    if (scope !== "publish" || !/^[A-Za-z0-9_-]{43}$/.test(credential)) return problem(answer, 400, "bad_request");
+    const known = credential === this.credential && !this.drawsCredentials;
+    if (this.#used && (!known || this.tokenIsOld)) return problem(answer, 401, "token_used");
+    this.#used = true;
+    if (!known) this.joined += 1;
+    this.credential = this.drawsCredentials ? randomBytes(32).toString("base64url") : credential;
     this.state.name = name;
+    if (this.losesJoins > 0) {
+      this.losesJoins -= 1;
+      this.log.push("POST /api/join → lost");
+      return answer.destroy();
+    }
     return json(answer, { credential: this.credential, id: "1", name });
   }
 

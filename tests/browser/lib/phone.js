@@ -5,6 +5,7 @@
  * by the end-to-end tests, so nothing here knows what serves the page.
  */
 
+import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -38,6 +39,8 @@ const FLAGS = [
  * @property {string} [userAgent]
  * @property {"dark" | "light"} [colorScheme]
  * @property {number} [deviceScaleFactor]
+ * @property {boolean} [hides] a page that is not in front is hidden, as in a browser of people; else
+ *   every page believes to be in front, and what only drivers can do (sizes, touch) is there
  * @property {string[]} [args] more flags for the browser
  * @property {string} [executablePath]
  */
@@ -56,17 +59,17 @@ const RECORD_CONNECTIONS = () => {
 };
 
 export class Phone {
-  #folder;
+  #end;
 
   /**
    * @param {import("playwright-core").BrowserContext} context
    * @param {import("playwright-core").Page} page
-   * @param {string} folder
+   * @param {() => Promise<void>} end takes the browser down
    */
-  constructor(context, page, folder) {
+  constructor(context, page, end) {
     this.context = context;
     this.page = page;
-    this.#folder = folder;
+    this.#end = end;
     /** @type {string[]} what the page complained about: errors, refused resources */
     this.complaints = [];
     page.on("pageerror", (error) => this.complaints.push(String(error)));
@@ -83,29 +86,24 @@ export class Phone {
     const folder = await mkdtemp(join(tmpdir(), "lanlens-phone-"));
     const file = options.video ? [`--use-file-for-fake-video-capture=${options.video}`] : [];
     const allow = options.allow === false ? [] : ["--use-fake-ui-for-media-stream"];
-    const context = await chromium.launchPersistentContext(folder, {
-      executablePath: options.executablePath ?? process.env.CHROMIUM ?? "/usr/bin/chromium",
-      headless: true,
-      chromiumSandbox: false,
-      args: [
-        ...FLAGS,
-        `--use-fake-device-for-media-stream=device-count=${options.cameras ?? 1}`,
-        ...allow,
-        ...file,
-        ...(options.args ?? []),
-      ],
-      viewport: options.viewport ?? PORTRAIT,
-      userAgent: options.userAgent ?? ANDROID,
-      colorScheme: options.colorScheme ?? "dark",
-      deviceScaleFactor: options.deviceScaleFactor ?? 1,
-      hasTouch: true,
-      isMobile: true,
-      ignoreHTTPSErrors: false,
-    });
+    const executablePath = options.executablePath ?? process.env.CHROMIUM ?? "/usr/bin/chromium";
+    const args = [
+      ...FLAGS,
+      `--use-fake-device-for-media-stream=device-count=${options.cameras ?? 1}`,
+      ...allow,
+      ...file,
+      ...(options.args ?? []),
+    ];
+    const { context, end } = options.hides
+      ? await attached(executablePath, folder, [...args, `--user-agent=${options.userAgent ?? ANDROID}`])
+      : await launched(executablePath, folder, args, options);
     await context.addInitScript(RECORD_CONNECTIONS);
     if (options.canvas) await context.addInitScript(CANVAS_CAMERA, options.canvas);
     const page = context.pages()[0] ?? (await context.newPage());
-    return new Phone(context, page, folder);
+    return new Phone(context, page, async () => {
+      await end();
+      await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+    });
   }
 
   /**
@@ -132,7 +130,7 @@ export class Phone {
   async start(name) {
     await this.phase("ready");
     if (name !== undefined) await this.page.fill("#first-name", name);
-    await this.page.tap("#start");
+    await this.page.click("#start");
   }
 
   /**
@@ -226,9 +224,75 @@ export class Phone {
     await this.page.screenshot({ path, animations: "disabled" });
   }
 
-  async close() {
-    await this.context.close();
-    await rm(this.#folder, { recursive: true, force: true });
+  close() {
+    return this.#end();
+  }
+}
+
+/**
+ * @typedef {object} Browser
+ * @property {import("playwright-core").BrowserContext} context
+ * @property {() => Promise<void>} end
+ */
+
+/**
+ * A browser that plays a phone: its size, its touch screen.
+ * @param {string} executablePath
+ * @param {string} folder
+ * @param {string[]} args
+ * @param {Options} options
+ * @returns {Promise<Browser>}
+ */
+async function launched(executablePath, folder, args, options) {
+  const context = await chromium.launchPersistentContext(folder, {
+    executablePath,
+    headless: true,
+    chromiumSandbox: false,
+    args,
+    viewport: options.viewport ?? PORTRAIT,
+    userAgent: options.userAgent ?? ANDROID,
+    colorScheme: options.colorScheme ?? "dark",
+    deviceScaleFactor: options.deviceScaleFactor ?? 1,
+    hasTouch: true,
+    isMobile: true,
+    ignoreHTTPSErrors: false,
+  });
+  return { context, end: () => context.close() };
+}
+
+/**
+ * A browser as people start it, looked at from outside: nothing about its pages is pretended.
+ * @param {string} executablePath
+ * @param {string} folder
+ * @param {string[]} args
+ * @returns {Promise<Browser>}
+ */
+async function attached(executablePath, folder, args) {
+  const own = ["--headless=new", "--no-sandbox", "--remote-debugging-port=0", `--user-data-dir=${folder}`];
+  const child = spawn(executablePath, [...own, ...args, "about:blank"], { stdio: ["ignore", "ignore", "pipe"] });
+  const exited = new Promise((resolve) => child.once("close", resolve));
+  const end = async () => {
+    child.kill();
+    await exited;
+  };
+  try {
+    const address = await new Promise((resolve, reject) => {
+      let said = "";
+      child.once("error", reject);
+      child.once("close", () => reject(new Error(`the browser ended: ${said.slice(-500)}`)));
+      child.stderr.on("data", (piece) => {
+        said = (said + piece).slice(-10_000);
+        const found = /DevTools listening on (ws:\S+)/.exec(said);
+        if (found) resolve(found[1]);
+      });
+    });
+    const browser = await chromium.connectOverCDP(address, { noDefaults: true });
+    const [context] = browser.contexts();
+    if (!context) throw new Error("the browser has no window");
+    return { context, end };
+  } catch (error) {
+    await end();
+    throw error;
   }
 }
 

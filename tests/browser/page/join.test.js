@@ -64,17 +64,132 @@ const bound = (peer) => ({
   restart: (/** @type {string} */ fragment) => peer.restart(fragment),
 });
 
-for (const code of ["token_used", "token_expired", "token_unknown", "too_many_tries", "wrong_scope"]) {
+for (const code of ["token_used", "token_expired", "token_unknown", "wrong_scope"]) {
   test(`the page says it when the node says ${code}`, () =>
     withPhone({}, async ({ phone, node, look }) => {
-      node.refuse = { path: "/api/join", status: 401, code };
+      node.refuse = { path: "/api/join", status: code === "wrong_scope" ? 403 : 401, code };
       await phone.open(node.link);
       await phone.start();
       await phone.phase("trouble");
       assert.equal((await phone.trouble())?.code, code);
-      const kept = await phone.page.evaluate(() => location.hash !== "");
-      assert.equal(kept, !code.startsWith("token_"), "a code that is no good is forgotten");
+      const hash = await phone.page.evaluate(() => location.hash !== "");
+      assert.equal(hash, !code.startsWith("token_"), "a code that is no good is forgotten");
+      assert.equal((await kept(phone)).attempt, null, "and so is what was drawn for it");
       await look(code);
+    }));
+}
+
+/** What the phone keeps of its way in. @param {import("../lib/phone.js").Phone} phone */
+const kept = (phone) => phone.page.evaluate(() => ({
+  credential: localStorage.getItem("lanlens.credential"),
+  attempt: localStorage.getItem("lanlens.attempt"),
+}));
+
+test("an answer that is lost costs no code: the phone joins once, by itself", () =>
+  withPhone({}, async ({ phone, node }) => {
+    node.losesJoins = 2;
+    await phone.open(node.link);
+    await phone.start("Kitchen");
+    await phone.phase("live");
+    assert.equal(node.losesJoins, 0, "two answers were lost");
+    assert.equal(node.joined, 1, "one phone");
+    assert.deepEqual(await kept(phone), { credential: node.credential, attempt: null });
+  }));
+
+test("a page that is loaded again while it joins goes on with the same join", () =>
+  withPhone({}, async ({ phone, node }) => {
+    node.losesJoins = Infinity;
+    await phone.open(node.link);
+    await phone.start();
+    await phone.phase("reconnecting");
+    const token = new URL(node.link).hash.slice(1);
+    assert.deepEqual(await kept(phone), { credential: null, attempt: `${token}.${node.credential}` });
+    const first = node.credential;
+    // From the history, say: without the code.
+    await phone.page.goto("about:blank");
+    await phone.open(node.page);
+    node.losesJoins = 0;
+    await phone.start();
+    await phone.phase("live");
+    assert.equal(node.joined, 1);
+    assert.deepEqual(await kept(phone), { credential: first, attempt: null });
+  }));
+
+test("a phone whose code ran out before an answer came through is in all the same", () =>
+  withPhone({}, async ({ phone, node }) => {
+    node.losesJoins = Infinity;
+    await phone.open(node.link);
+    await phone.start();
+    await phone.phase("reconnecting");
+    node.tokenIsOld = true;
+    await phone.phase("live");
+    assert.equal(node.joined, 1);
+    assert.deepEqual(await kept(phone), { credential: node.credential, attempt: null });
+  }));
+
+test("a phone that got no answer and scans another code is one phone", () =>
+  withPhone({}, async ({ phone, node }) => {
+    node.losesJoins = Infinity;
+    await phone.open(node.link);
+    await phone.start();
+    await phone.phase("reconnecting");
+    await phone.page.goto("about:blank");
+    node.losesJoins = 0;
+    node.renew();
+    await phone.open(node.link);
+    await phone.start();
+    await phone.phase("live");
+    assert.equal(node.joined, 1);
+  }));
+
+test("a node that draws the credential itself is taken at its word", () =>
+  withPhone({}, async ({ phone, node }) => {
+    node.drawsCredentials = true;
+    await phone.open(node.link);
+    await phone.start();
+    await phone.phase("live");
+    assert.deepEqual(await kept(phone), { credential: node.credential, attempt: null });
+  }));
+
+test("a code that is scanned while an old one is still tried takes its place", () =>
+  withPhone({}, async ({ phone, node }) => {
+    node.refuse = { path: "/api/join", status: 503, code: "busy" };
+    await phone.open(`${node.page}#an-older-code-of-the-node`);
+    await phone.start();
+    await phone.phase("reconnecting");
+    node.refuse = null;
+    await phone.page.evaluate((link) => { location.href = link; }, node.link);
+    await phone.phase("live");
+    assert.equal(node.joined, 1);
+  }));
+
+for (const [status, code] of /** @type {[number, string][]} */ ([
+  [408, "bad_request"], [429, "too_many_tries"], [503, "of a later version"],
+])) {
+  test(`a join that is answered with ${status} (${code}) is tried again, and told as passing`, () =>
+    withPhone({}, async ({ phone, node, look }) => {
+      node.refuse = { path: "/api/join", status, code };
+      await phone.open(node.link);
+      await phone.start();
+      await phone.phase("reconnecting");
+      await until(() => node.log.filter((line) => line.includes("/api/join")).length > 1, "tried again");
+      const said = (await phone.page.textContent("#again")) ?? "";
+      assert.match(said, /by itself/);
+      await look(`passing-${status}`);
+      node.refuse = null;
+      await phone.phase("live");
+      assert.equal(node.joined, 1);
+    }));
+
+  test(`a phone that is known stays known through a ${status} (${code})`, () =>
+    withPhone({}, async ({ phone, node }) => {
+      await phone.open(node.link);
+      await phone.start();
+      await phone.phase("live");
+      node.refuse = { path: "/api/me", status, code };
+      await phone.page.reload();
+      await phone.phase("live");
+      assert.equal((await kept(phone)).credential, node.credential);
     }));
 }
 
@@ -103,6 +218,7 @@ test("a removed phone is told so, and joins again by a new code", () =>
     // The code on the screen is a new one by now.
     node.refuse = null;
     node.credential = "";
+    node.renew();
     await phone.page.goto("about:blank");
     await phone.open(node.link);
     await phone.start();

@@ -189,7 +189,7 @@ const WAKE_LOCK = () => {
 
 test("the screen stays on while it is a camera, and the node hears when the phone is locked", () =>
   withPhone({ init: WAKE_LOCK }, async (rig) => {
-    const { phone, node } = rig;
+    const { phone, node, look } = rig;
     const asked = () => phone.page.evaluate(() => /** @type {any} */ (window).asked);
     await phone.open(node.link);
     await phone.phase("ready");
@@ -200,6 +200,8 @@ test("the screen stays on while it is a camera, and the node hears when the phon
 
     await phone.hide(true);
     await until(() => node.reports.at(-1)?.hidden === true, "told");
+    await phone.phase("paused");
+    await look("locked");
     assert.equal((await asked()).held, false, "as the system does");
     await phone.hide(false);
     await until(() => node.reports.at(-1)?.hidden === false, "told");
@@ -208,6 +210,31 @@ test("the screen stays on while it is a camera, and the node hears when the phon
 
     await phone.page.tap("#stop");
     await until(async () => !(await asked()).held, "given back");
+  }));
+
+test("a page that is really hidden says so to the node and to whoever unlocks the phone, and goes on by itself", () =>
+  withPhone({ hides: true }, async (rig) => {
+    await live(rig);
+    const { phone, node, peer } = rig;
+    const state = () => phone.page.evaluate(() => document.visibilityState);
+    const note = () => phone.page.textContent("#note");
+    assert.equal(await state(), "visible");
+    await until(() => node.reports.at(-1)?.hidden === false, "in front");
+
+    const other = await phone.context.newPage();
+    await other.bringToFront();
+    await until(async () => (await state()) === "hidden", "hidden by the browser itself");
+    await until(() => node.reports.at(-1)?.hidden === true, "told");
+    await phone.phase("paused");
+    assert.match((await note()) ?? "", /locked, or shows something else.*goes on by itself/);
+
+    const { key } = node.session ?? {};
+    await phone.page.bringToFront();
+    await until(() => node.reports.at(-1)?.hidden === false, "told");
+    await phone.phase("live");
+    assert.equal(await phone.page.isVisible("#note"), false);
+    await flowing(peer);
+    assert.equal(node.session?.key, key, "the same session");
   }));
 
 const SHORT_PATIENCE = () => {

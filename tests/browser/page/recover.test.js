@@ -35,6 +35,8 @@ test("a node that is gone is looked for, with the seconds to the next try", () =
     await phone.phase("reconnecting");
     await until(async () => /in \d s/.test((await phone.page.textContent("#again-title")) ?? ""), "seconds");
     await look("reconnecting");
+    // Long enough for a tap to come before the page's own next try.
+    await until(async () => /in [4-8] s/.test((await phone.page.textContent("#again-title")) ?? ""), "a long wait", 20_000);
     node.dead = false;
     await phone.page.tap("#again-now");
     await phone.phase("live", 3000);
@@ -91,7 +93,7 @@ test("a full node is asked again, and says why it is full", () =>
     await phone.start();
     await phone.phase("reconnecting");
     await until(async () => /No place/.test((await phone.page.textContent("#again-title")) ?? ""), "said");
-    assert.match((await phone.page.textContent("#again-text")) ?? "", /16 phones/);
+    assert.match((await phone.page.textContent("#again-text")) ?? "", /16 phones.*by itself/);
     await look("full");
     node.refuse = null;
     await phone.phase("live");
@@ -143,4 +145,45 @@ test("a camera that is taken away comes back by itself, or the page says who has
     await phone.page.tap("[data-action=retry]");
     await phone.phase("live");
     await flowing(peer);
+  }));
+
+/** A camera that takes its time, as those of phones do, and counts. */
+const SLOW_CAMERA = () => {
+  const devices = navigator.mediaDevices;
+  const real = devices.getUserMedia.bind(devices);
+  const count = { asked: 0, most: 0, tracks: /** @type {MediaStreamTrack[]} */ ([]) };
+  Object.assign(window, { count });
+  devices.getUserMedia = async (wished) => {
+    count.asked += 1;
+    count.most = Math.max(count.most, count.asked);
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    const stream = await real(wished).finally(() => { count.asked -= 1; });
+    count.tracks.push(...stream.getTracks());
+    return stream;
+  };
+};
+
+test("a flip while a lost camera is taken back asks for one camera at a time, and leaves one running", () =>
+  withPhone({ init: SLOW_CAMERA, cameras: 2, video: undefined }, async (rig) => {
+    await live(rig);
+    const { phone } = rig;
+    const device = () => phone.page.evaluate(() => {
+      const video = /** @type {HTMLVideoElement} */ (document.getElementById("preview"));
+      return /** @type {MediaStream | null} */ (video.srcObject)?.getVideoTracks()[0]?.getSettings().deviceId ?? "";
+    });
+    const before = await device();
+    await phone.page.evaluate(() => {
+      const [track] = /** @type {any} */ (window).count.tracks;
+      track.stop();
+      track.dispatchEvent(new Event("ended"));
+      document.getElementById("flip")?.click();
+    });
+    await until(async () => !["", before].includes(await device()), "the other camera");
+    await phone.phase("live");
+    const counted = await phone.page.evaluate(() => {
+      const { most, tracks } = /** @type {any} */ (window).count;
+      return { most, running: tracks.filter((/** @type {any} */ track) => track.readyState === "live").length };
+    });
+    assert.deepEqual(counted, { most: 1, running: 1 });
+    assert.equal((await phone.outgoing()).length, 1);
   }));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { problemOf } from "../../../crates/web/assets/api.js";
+import { Problem, problemOf } from "../../../crates/web/assets/api.js";
 import { cameraTrouble, constraints } from "../../../crates/web/assets/camera.js";
 import { pageState } from "../../../crates/web/assets/events.js";
 import { Meter } from "../../../crates/web/assets/figures.js";
@@ -47,6 +47,11 @@ test("what the viewers need and what a size makes sense with limit the bits", ()
   assert.equal(bits("360p", 2000), 1_200_000);
   assert.equal(bits("auto", 0), 6_000_000);
   assert.equal(bits("auto", 1), 150_000);
+  // A camera that has no more than that needs no more, upright or not; what the path made of it is nowhere here.
+  const camera = (/** @type {number} */ width, /** @type {number} */ height) =>
+    encodingFor({ wanted: true, kbps: 2500, quality: "auto" }, { width, height }).maxBitrate;
+  assert.deepEqual([camera(640, 360), camera(360, 640), camera(1280, 720)], [884_000, 884_000, 2_500_000]);
+  assert.equal(camera(160, 120), 300_000);
   assert.equal(encodingFor({ wanted: false, kbps: 0, quality: "auto" }, {}).active, false);
   assert.equal(qualityOf("8k"), "auto");
 });
@@ -69,6 +74,18 @@ test("a refusal is read from its problem document, or from its status alone", ()
   assert.equal(problemOf(429, '{"code":"limit"}', "86400").waitMs, 60_000);
 });
 
+test("too slow, too early, too much and out of order are passing, whatever code they come with", () => {
+  for (const status of [408, 425, 429, 500, 502, 503, 504]) {
+    assert.equal(problemOf(status, '{"code":"bad_request"}').passing, true, String(status));
+    assert.equal(problemOf(status, '{"code":"token_used"}').passing, true, String(status));
+  }
+  for (const status of [400, 401, 403, 404, 406, 412, 413, 415]) {
+    assert.equal(problemOf(status, '{"code":"bad_request"}').passing, false, String(status));
+  }
+  assert.equal(problemOf(408, '{"code":"bad_request","detail":"too slow"}').code, "timeout");
+  assert.equal(problemOf(408, "").code, "timeout");
+});
+
 test("a state of the node is read whatever its form", () => {
   assert.deepEqual(pageState('{"camera":"c1","name":"A","wanted":true,"kbps":900,"viewers":[{"name":"B"}]}'), {
     camera: "c1", name: "A", wanted: true, kbps: 900, viewers: [{ name: "B" }],
@@ -82,7 +99,7 @@ test("a state of the node is read whatever its form", () => {
 
 const FACTS = {
   trouble: false, open: true, started: true, joining: false, before: true, eventsRetryAt: 0, wanted: true,
-  interrupted: false, progress: { phase: /** @type {const} */ ("connected"), retryAt: 0, problem: null },
+  interrupted: false, away: false, progress: { phase: /** @type {const} */ ("connected"), retryAt: 0, problem: null },
 };
 
 test("LIVE means that pictures go out to somebody", () => {
@@ -91,6 +108,8 @@ test("LIVE means that pictures go out to somebody", () => {
   assert.equal(phase({}), "live");
   assert.equal(phase({ wanted: false }), "paused");
   assert.equal(phase({ interrupted: true }), "paused");
+  assert.equal(phase({ away: true }), "paused");
+  assert.equal(phase({ away: true, ...progress("waiting") }), "reconnecting");
   assert.equal(phase({ eventsRetryAt: 1 }), "reconnecting");
   assert.equal(phase({ trouble: true }), "trouble");
   assert.equal(phase(progress("interrupted")), "reconnecting");
@@ -103,10 +122,12 @@ test("LIVE means that pictures go out to somebody", () => {
 });
 
 test("what holds the pictures back is said below the name", () => {
-  assert.match(noteOf("paused", { interrupted: true, awake: true }), /phone holds/);
-  assert.match(noteOf("paused", { interrupted: false, awake: true }), /when somebody looks/);
-  assert.match(noteOf("live", { interrupted: false, awake: false }), /Keep the screen on/);
-  assert.equal(noteOf("live", { interrupted: false, awake: true }), "");
+  const here = { away: false, interrupted: false, awake: true };
+  assert.match(noteOf("paused", { ...here, away: true, interrupted: true }), /locked/);
+  assert.match(noteOf("paused", { ...here, interrupted: true }), /call or another app/);
+  assert.match(noteOf("paused", here), /when somebody looks/);
+  assert.match(noteOf("live", { ...here, awake: false }), /screen may turn off/);
+  assert.equal(noteOf("live", here), "");
 });
 
 test("while reconnecting, silence counts down and a refusal says its reason", () => {
@@ -116,7 +137,18 @@ test("while reconnecting, silence counts down and a refusal says its reason", ()
   assert.equal(waiting(null).retryAt, 7);
   const limit = waiting(problemOf(429, '{"code":"limit","detail":"16 phones are here"}'));
   assert.match(limit.title, /No place/);
-  assert.equal(limit.text, "16 phones are here.");
+  assert.match(limit.text, /^16 phones are here\. .*by itself/);
+  assert.equal(limit.long, false);
+  assert.equal(waiting(problemOf(429, '{"code":"too_many_tries"}', "30")).long, true);
+  assert.match(waiting(problemOf(503, '{"code":"of a later version"}')).title, /busy/);
+});
+
+test("whatever the page tries again by itself, it says that it does", () => {
+  for (const code of ["unreachable", "timeout", "limit", "busy", "server", "internal", "too_many_tries", "unheard_of"]) {
+    const problem = new Problem(code, "", 503);
+    const { text } = againOf({ eventsRetryAt: 0, progress: { phase: "waiting", retryAt: 0, problem } });
+    assert.match(text, /by itself/, code);
+  }
 });
 
 test("figures are of the time since the last reading", () => {

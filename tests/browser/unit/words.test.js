@@ -7,7 +7,8 @@ const CODES = [
   "no_token", "token_used", "token_expired", "token_unknown", "too_many_tries", "not_authorized", "revoked",
   "wrong_scope", "forbidden_host", "forbidden_origin", "limit", "busy", "server", "internal", "permission",
   "permission_system", "no_camera", "camera_busy", "camera_failed", "camera_lost", "insecure", "old_browser",
-  "no_h264", "unsupported_profile", "in_app", "other_tab", "no_way", "unreachable", "browser", "refused",
+  "no_h264", "unsupported_profile", "in_app", "other_tab", "no_way", "timeout", "unreachable", "browser",
+  "refused",
 ];
 
 test("every failure has words of its own, and a next step", () => {
