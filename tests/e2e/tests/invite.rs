@@ -15,6 +15,8 @@ use lanlens_testkit::{Addresses, Lan};
 
 /// From the invitation to the first picture.
 const JOIN_TARGET: Duration = Duration::from_secs(1);
+/// A camera looks at its lists every 250 ms.
+const NOTICED: Duration = Duration::from_millis(600);
 /// Long enough for whatever must not happen.
 const QUIET: Duration = Duration::from_secs(4);
 
@@ -33,8 +35,7 @@ fn wrong_link() -> Result<String> {
 /// The invitation to a camera's home; from then on the camera knows it too.
 fn invitation_to(camera: &Camera) -> Result<String> {
     let link = invitation(camera.home.path())?;
-    // It looks at its lists every 250 ms.
-    std::thread::sleep(Duration::from_millis(600));
+    std::thread::sleep(NOTICED);
     Ok(link)
 }
 
@@ -73,6 +74,7 @@ fn without_the_invitation_there_is_no_picture_and_with_it_there_is_at_once() -> 
     // A new invitation ends the old one, and takes leave from nobody who has it.
     let new = trust(camera.home.path(), &["invite", "--new"])?;
     ensure!(new.trim() != link, "the same invitation again");
+    std::thread::sleep(NOTICED);
     drop(watch);
     let late = WatchApp::new(&desk).home(&home_with(&[&link])?).start()?;
     late.program.wait("a refusal", START_LIMIT, |event| {
