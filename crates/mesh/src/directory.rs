@@ -2,7 +2,7 @@
 //!
 //! Announcements are hearsay: they say whom to dial and what to list. What a node says on its link
 //! is proven and wins. A camera stays listed while anything vouches for it: an announcement, its
-//! node's link, or a session that still brings pictures.
+//! node's link (or one that ended just now), or a session that still brings pictures.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -26,6 +26,10 @@ const GOODBYE_REMEMBERED: Duration = Duration::from_secs(10);
 
 /// After our own network came back, cameras have this long to be heard again.
 const ANNOUNCED_AGAIN: Duration = Duration::from_secs(10);
+
+/// A node that lost its link is back by another within this, or it is gone: where both have dialed,
+/// one link ends, perhaps before the other's greeting is here.
+const LINK_BACK: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
 pub(crate) struct Directory {
@@ -257,7 +261,10 @@ impl Mesh {
     }
 
     pub(crate) fn next_presence_due(&self) -> Option<Instant> {
-        self.back_at.map(|at| at + ANNOUNCED_AGAIN).filter(|due| *due > self.now)
+        let unlinked = self.directory.nodes.values().filter_map(|node| node.unlinked);
+        let ended = unlinked.map(|at| at + LINK_BACK);
+        let dues = ended.chain(self.back_at.map(|at| at + ANNOUNCED_AGAIN));
+        dues.filter(|due| *due > self.now).min()
     }
 
     fn is_present(&self, id: CameraId) -> bool {
@@ -270,7 +277,9 @@ impl Mesh {
         });
         // Who said goodbye has left, whoever else is heard.
         let left = node.is_some_and(|node| node.left.is_some());
-        vouched || watched || (camera.listed && !left && self.hears_nobody())
+        let unlinked = node.and_then(|node| node.unlinked);
+        let back_soon = unlinked.is_some_and(|at| self.now < at + LINK_BACK);
+        vouched || watched || (camera.listed && !left && (back_soon || self.hears_nobody()))
     }
 
     pub(crate) fn list_if_new(&mut self, id: CameraId) {

@@ -239,6 +239,7 @@ impl Mesh {
             return;
         }
         node.link = None;
+        node.unlinked = Some(now);
         node.access = None;
         node.people = None;
         node.backoff.succeeded();

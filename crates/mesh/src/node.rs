@@ -31,6 +31,8 @@ pub(crate) struct Node {
     /// Where it said that it listens when it last dialed us.
     pub(crate) listens: Option<SocketAddr>,
     pub(crate) link: Option<LinkId>,
+    /// When its last link ended.
+    pub(crate) unlinked: Option<Instant>,
     pub(crate) dialing: Option<DialId>,
     pub(crate) backoff: Backoff,
     /// What it said we may do with its cameras; `None` where it has none.
@@ -75,6 +77,7 @@ impl Node {
             proven: None,
             listens: None,
             link: None,
+            unlinked: None,
             dialing: None,
             backoff: Backoff::starting(due),
             access: None,

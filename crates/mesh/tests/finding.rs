@@ -10,7 +10,9 @@ use common::desk::{Desk, address, dials, known};
 use common::{Rig, device, greeting};
 use lanlens_mesh::{Action, DialFailure, LinkId, LinkInput, ScanInput};
 use lanlens_model::limits::{DIALS_MAX, TOLD_NODES_MAX};
-use lanlens_model::{AccessMode, CameraId, Command, Epoch, KnownNode, NodeId, Role, TileState};
+use lanlens_model::{
+    AccessMode, CameraId, Command, Epoch, Event, KnownNode, NodeId, Role, TileState,
+};
 use lanlens_protocol::{DiscoveryEvent, Greeting, Message, ToldNode, Txt};
 
 const PORT_OF_CAMERA: Option<u16> = Some(17_470);
@@ -76,6 +78,36 @@ fn a_camera_that_dialed_us_and_says_where_it_listens_is_remembered_and_dialed_wi
     let link = desk.answer(dial);
     desk.play(link);
     assert_eq!(desk.view().state, TileState::Live);
+}
+
+#[test]
+fn of_two_links_the_first_may_end_before_the_second_has_greeted_and_no_tile_flaps() {
+    let told = |desk: &mut Desk| {
+        let events = desk.take().into_iter().filter_map(|action| match action {
+            Action::Emit(Event::Discovered { .. }) => Some("discovered"),
+            Action::Emit(Event::Gone { .. }) => Some("gone"),
+            _ => None,
+        });
+        events.collect::<Vec<_>>()
+    };
+    let mut desk = Desk::new(vec![known()]);
+    desk.mesh.handle_timeout(desk.now);
+    let dial = dials(&desk.take())[0].0;
+    let first = desk.dialed_in();
+    let second = desk.opened(address(), Some(dial));
+    desk.hang_up(first);
+    desk.wait(Duration::from_millis(300));
+    desk.say(second, Message::Welcome(desk.greeting()));
+    assert_eq!(told(&mut desk), ["discovered"]);
+    // One that stays away is gone soon, and one that says goodbye at once.
+    desk.hang_up(second);
+    desk.wait(Duration::from_millis(990));
+    assert_eq!(told(&mut desk), [""; 0]);
+    desk.wait(Duration::from_millis(20));
+    assert_eq!(told(&mut desk), ["gone"]);
+    let third = desk.dialed_in();
+    desk.say(third, Message::Bye { session: None });
+    assert_eq!(told(&mut desk), ["discovered", "gone"]);
 }
 
 #[test]
