@@ -77,7 +77,9 @@ export function withStartBitrate(answer, kbps) {
 
 /**
  * The codecs to offer, best first: Constrained Baseline in packetization mode 1, which everything
- * decodes; what else there is of H.264 only where that is missing. Empty without any H.264.
+ * decodes; what else there is of H.264 only where that is missing. With them the stream of its own for
+ * what is sent again (RTX, RFC 4588): without it a browser puts its padding into the video's own sequence,
+ * where each packet lost is one that can never be had again. Empty without any H.264.
  * @template {{mimeType: string, sdpFmtpLine?: string}} Codec
  * @param {Codec[]} codecs
  * @returns {Codec[]}
@@ -88,7 +90,9 @@ export function h264Only(codecs) {
     .map((codec) => ({ codec, rank: rankOf(codec.sdpFmtpLine ?? "") }))
     .sort((a, b) => a.rank - b.rank);
   const baseline = ranked.filter(({ rank }) => rank < OTHER);
-  return (baseline.length > 0 ? baseline : ranked).map(({ codec }) => codec);
+  const best = (baseline.length > 0 ? baseline : ranked).map(({ codec }) => codec);
+  const repairs = codecs.filter((codec) => codec.mimeType.toLowerCase() === "video/rtx");
+  return best.length > 0 ? [...best, ...repairs] : [];
 }
 
 /** The rank from which a codec is not Baseline in mode 1. */

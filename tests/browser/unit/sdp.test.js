@@ -61,7 +61,7 @@ const h264 = (/** @type {number} */ mode, /** @type {string} */ profile) =>
 test("only H.264 is offered, Constrained Baseline in mode 1 first", () => {
   const offered = h264Only([
     codec("video/VP8"),
-    codec("video/rtx", "apt=96"),
+    codec("video/rtx"),
     h264(1, "42001f"),
     h264(0, "42e01f"),
     h264(1, "640c1f"),
@@ -70,8 +70,9 @@ test("only H.264 is offered, Constrained Baseline in mode 1 first", () => {
   ]);
   assert.deepEqual(
     offered.map(({ sdpFmtpLine }) => /mode=(.);profile-level-id=(.*)/.exec(sdpFmtpLine)?.slice(1).join(" ")),
-    ["1 42e01f", "1 42e034", "1 42001f"],
+    ["1 42e01f", "1 42e034", "1 42001f", undefined],
   );
+  assert.equal(offered.at(-1)?.mimeType, "video/rtx", "what is sent again has a stream of its own");
 });
 
 test("a browser with other profiles alone offers those, and the node says what it thinks", () => {
@@ -79,5 +80,5 @@ test("a browser with other profiles alone offers those, and the node says what i
 });
 
 test("a browser without H.264 has nothing to offer", () => {
-  assert.deepEqual(h264Only([codec("video/VP8"), codec("video/AV1")]), []);
+  assert.deepEqual(h264Only([codec("video/VP8"), codec("video/AV1"), codec("video/rtx")]), []);
 });
