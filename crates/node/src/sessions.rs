@@ -313,7 +313,9 @@ async fn tell(inputs: &mpsc::Sender<Input>, handle: SessionHandle, event: Sessio
             }
             SessionInput::Connected { candidate_pair }
         }
-        SessionEvent::Failed(reason) => SessionInput::Failed { reason },
+        SessionEvent::Failed(reason) | SessionEvent::Refused(reason) => {
+            SessionInput::Failed { reason }
+        }
         // Pictures and the link tell sooner and more truly.
         SessionEvent::Disconnected => return,
         SessionEvent::Closed => SessionInput::Failed { reason: "the session ended".to_owned() },

@@ -51,6 +51,9 @@ pub enum SessionEvent {
     Disconnected,
     /// The session is of no more use and waits to be closed. In words, why.
     Failed(String),
+    /// The same, because nobody can show the pictures that a publisher of another make sends: its path
+    /// is good. In words, why.
+    Refused(String),
     /// The last event: everything is closed and freed.
     Closed,
 }

@@ -104,7 +104,8 @@ impl Receiver {
                 }
                 Some(SessionEvent::Disconnected) => {}
                 // That nothing connects in time is told by the missing path.
-                Some(SessionEvent::Failed(_) | SessionEvent::Closed) | None => {
+                Some(SessionEvent::Failed(_) | SessionEvent::Refused(_) | SessionEvent::Closed)
+                | None => {
                     return ReceiverEvent::Ended;
                 }
             }

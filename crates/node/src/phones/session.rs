@@ -115,8 +115,11 @@ pub(super) async fn next_turn(session: &mut Option<Session>) -> Turn {
         Some(SessionEvent::Connected { .. }) => Turn::Connected,
         Some(SessionEvent::Failed(reason)) => {
             tracing::info!(reason, "a phone's session failed");
-            let refused = session.ingest.refusal().is_some_and(|refusal| refusal == reason);
-            Turn::Ended(refused.then_some(reason))
+            Turn::Ended(None)
+        }
+        Some(SessionEvent::Refused(reason)) => {
+            tracing::info!(reason, "a phone's pictures were refused");
+            Turn::Ended(Some(reason))
         }
         Some(SessionEvent::Closed) | None => Turn::Ended(None),
         Some(_) => Turn::None,

@@ -19,7 +19,7 @@ mod reports;
 mod section;
 mod sender_clock;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use lanlens_media::{CaptureTime, EncodedUnit};
@@ -56,7 +56,6 @@ pub struct Ingest {
     receiver: Receiver,
     /// Held while the ICE session changes.
     known: tokio::sync::Mutex<Known>,
-    refusal: Arc<Mutex<Option<String>>>,
 }
 
 /// The publisher's offer as it stands now, and what the last restart answered.
@@ -74,7 +73,7 @@ impl Ingest {
     /// *this* machine: from the publisher's sender reports, its arrival until the first came. It is
     /// called from the session's task and must not block.
     ///
-    /// `events` tells [`SessionEvent::Connected`], `Disconnected`, `Failed` and `Closed`; descriptions
+    /// `events` tells [`SessionEvent::Connected`], `Disconnected`, `Failed`, `Refused` and `Closed`; descriptions
     /// do not come there, and candidates that do have no way to the publisher.
     ///
     /// # Errors
@@ -109,11 +108,10 @@ impl Ingest {
             ice: offered::ufrag(&from_stack).to_owned(),
         };
 
-        let (pictures, refusal) = (Pictures::default(), Arc::default());
-        let intake = Dated { on_unit, clock, pictures, refusal: Arc::clone(&refusal), events };
+        let intake = Dated { on_unit, clock, pictures: Pictures::default(), events };
         let receiver = Receiver::start(session, None, intake);
         let known = Known { offered, restarted: None };
-        let this = Self { receiver, known: tokio::sync::Mutex::new(known), refusal };
+        let this = Self { receiver, known: tokio::sync::Mutex::new(known) };
         Ok((this, answer))
     }
 
@@ -171,12 +169,6 @@ impl Ingest {
         self.receiver.stats()
     }
 
-    /// What [`SessionEvent::Failed`] said last of the publisher's pictures, where nobody can decode them:
-    /// then not the path has failed.
-    pub fn refusal(&self) -> Option<String> {
-        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     /// Closes the connection and waits until its sockets and tasks are gone.
     pub async fn close(self) {
         self.receiver.close().await;
@@ -188,7 +180,6 @@ struct Dated<F> {
     on_unit: F,
     clock: SharedClock,
     pictures: Pictures,
-    refusal: Arc<Mutex<Option<String>>>,
     events: mpsc::Sender<SessionEvent>,
 }
 
@@ -199,10 +190,7 @@ impl<F: FnMut(EncodedUnit) + Send> Intake for Dated<F> {
             Ok(false) => return,
             Err(reason) => {
                 let words = format!("the publisher's pictures cannot be shown: {reason}");
-                let mut refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
-                *refusal = Some(words.clone());
-                drop(refusal);
-                if self.events.try_send(SessionEvent::Failed(words)).is_err() {
+                if self.events.try_send(SessionEvent::Refused(words)).is_err() {
                     tracing::debug!(%reason, "pictures refused");
                 }
                 return;
