@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test binary uses a part")]
 
 pub(crate) mod deliver;
+#[path = "../../src/inbound.rs"]
+pub(crate) mod inbound;
 pub(crate) mod phone;
 pub(crate) mod relay;
 

@@ -32,6 +32,7 @@ use webrtc::peer_connection::{
 use webrtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit, RtpSender};
 
 use super::deliver::{self, Deliver};
+use super::inbound::Inbound;
 use super::soon;
 
 const SSRC: u32 = 0x5eed_cafe;
@@ -100,7 +101,7 @@ impl Phone {
         let reports = SenderReportBuilder::new().with_interval(Duration::from_millis(100)).build();
         let registry = configure_nack(registry, &mut media)
             .with(Slot::SenderReport, reports)
-            .with(Slot::from(deliver::SLOT), Deliver::default());
+            .with(Slot::from(deliver::SLOT), Inbound::new(Deliver));
         let (state, state_seen) = watch::channel(RTCPeerConnectionState::New);
         let (gathered, gathered_seen) = watch::channel(0);
         let settings = SettingEngineBuilder::new()
